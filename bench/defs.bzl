@@ -1,4 +1,4 @@
-"""Programs that measure."""
+"""Benchmark programs."""
 
 def _to_opt_impl(_settings, _attr):
     return {"//command_line_option:compilation_mode": "opt"}
@@ -24,7 +24,7 @@ def _optimised_impl(ctx):
 
 optimised = rule(
     implementation = _optimised_impl,
-    doc = "`program` built with -c opt, whatever the command line says: other builds say nothing about speed.",
+    doc = "`program`, always built with -c opt: other builds say nothing about speed.",
     executable = True,
     attrs = {
         "data": attr.label_list(allow_files = True),

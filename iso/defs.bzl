@@ -8,7 +8,7 @@ def _boot_iso_impl(ctx):
     for target, arch in ctx.attr.loaders.items():
         files = target[DefaultInfo].files.to_list()
         if len(files) != 1:
-            fail("{} is to be one file, not {}".format(target.label, len(files)))
+            fail("{} must be one file, not {}".format(target.label, len(files)))
         args.add("--efi")
         args.add(files[0], format = arch + "=%s")
         inputs += files

@@ -6,12 +6,12 @@ load("//tools/lint:defs.bzl", "clippy_test", "format_test")
 load(":defs.bzl", "ARCHES")
 
 ProgramInfo = provider(
-    doc = "What a program is made of.",
+    doc = "The parts of a program.",
     fields = {"crates": "depset of the CrateInfo of every crate that it depends on, procedural macros included"},
 )
 
 def _to_platform_impl(_settings, attr):
-    # What is tested is what is shipped, whatever mode the rest is built in.
+    # The same build is tested and shipped, in every build mode.
     return {
         "//command_line_option:compilation_mode": "opt",
         "//command_line_option:platforms": [str(attr.platform)],
@@ -27,7 +27,7 @@ _to_platform = transition(
 )
 
 def _built(ctx):
-    """The file of this name, and what is known of the program."""
+    """The file of this name, and the providers of the program."""
     # A transition makes the attribute a list of one.
     target, src = ctx.attr.src[0], ctx.files.src[0]
     out = ctx.actions.declare_file(ctx.attr.out)
@@ -72,7 +72,7 @@ built_for = rule(
 
 program_for = rule(
     implementation = _program_for_impl,
-    doc = "The same for a program of Linux: `bazel run` starts it.",
+    doc = "The same for a Linux program: `bazel run` starts it.",
     attrs = _BUILT_FOR,
     executable = True,
 )

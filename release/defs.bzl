@@ -6,7 +6,7 @@ def _is_own(crate):
     return not crate.owner.repo_name
 
 def _key(crate):
-    """NAME-VERSION of a package of Cargo.lock, or the folder of one of our crates."""
+    """NAME-VERSION of a package of Cargo.lock, or the folder of a crate of this workspace."""
     return crate.owner.package
 
 def _manifest(crate):
@@ -37,7 +37,7 @@ def _graph(ctx):
             files.append(file)
             artifacts.append(_artifact(file, kind, arch = arch, linked = linked))
             for crate in linked:
-                # One crate is there once for each platform; what it depends on may differ.
+                # A crate occurs once for each platform, perhaps with different dependencies.
                 deps = crates.setdefault(_key(crate), {})
                 called = [dep.crate_info for dep in crate.deps.to_list() if dep.crate_info]
                 deps.update({_key(c): True for c in called if c.type != "proc-macro"})
@@ -83,7 +83,7 @@ def _release_files_impl(ctx):
         progress_message = "Assembling " + folder,
     )
 
-    # The only action that knows the commit: nothing else is built anew for another one.
+    # The only action that knows the commit: a new commit rebuilds nothing else.
     provenance = declare("cloud-boot-{}.provenance.json".format(version))
     args = ctx.actions.args()
     args.add("provenance")
@@ -107,7 +107,7 @@ release_files = rule(
     doc = """The folder cloud-boot-VERSION: image, programs, SHA256SUMS, SPDX document, SLSA provenance.
 
     The crates in the document are those that rules_rust links (CrateInfo, by way of //platforms:matrix.bzl), for
-    each program on its own: Cargo.lock alone has every platform's, and those of tests and build scripts.""",
+    each program: Cargo.lock would also list those of other platforms, of tests and of build scripts.""",
     attrs = {
         "commands": attr.label_keyed_string_dict(
             doc = "Linux programs by the architecture that they are for",

@@ -20,7 +20,7 @@ def _facts_impl(rctx):
 VERSION = "{}"
 """.format(_version(manifest)))
 
-    # The toolbox's packages. With CLOUD_BOOT_TOOLBOX=none there are none that we know of.
+    # The toolbox's packages. With CLOUD_BOOT_TOOLBOX=none they are unknown.
     if rctx.path(_TOOLBOX).exists:
         rctx.symlink(_TOOLBOX, "toolbox")
     else:

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! How many times as fast we are, as bars: an SVG that follows the reader's choice of light and dark.
+//! The ratios as a bar chart: an SVG that follows the reader's light or dark mode.
 
 use std::fmt::Write as _;
 
 use crate::report::{Budget, Row};
 
-/// Pixels: of the whole, of a line, of the names before the bars, and of the figures behind them.
+/// Pixels: total width, height of a line, width of the names before the bars, and of the figures after them.
 const WIDTH: usize = 1140;
 const LINE: usize = 22;
 const NAMES: usize = 680;
 const FIGURES: usize = 60;
-/// Colours that can be told apart on white and on black; the text's are those of the page.
+/// Colours that can be distinguished on white and on black; the text has the colour of the page.
 const STYLE: &str = "text{font:13px sans-serif;fill:#1f2328}.met{fill:#3f8f6b}.missed{fill:#c8553d}\
                      .limit{stroke:#1f2328;stroke-width:2}\
                      @media(prefers-color-scheme:dark){text{fill:#e6edf3}.limit{stroke:#e6edf3}}";
 
-/// A bar for each row whose ratio has a least value, with a line where that is; none without such rows.
+/// A bar for each row whose ratio has a minimum, with a line at the minimum; none without such rows.
 pub fn svg(rows: &[Row]) -> Option<String> {
     let bars: Vec<Bar<'_>> = rows.iter().filter_map(Bar::of).collect();
     let most = bars.iter().map(|bar| bar.ratio.max(bar.limit)).reduce(f64::max)?;
@@ -25,7 +25,7 @@ pub fn svg(rows: &[Row]) -> Option<String> {
          <title>How many times as fast we are; a line marks the least that is asked</title>\n<style>{STYLE}</style>\n"
     );
     for (index, bar) in bars.iter().enumerate() {
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = svg.write_str(&bar.draw(LINE * index, most));
     }
     let _ = writeln!(
@@ -48,7 +48,7 @@ impl<'a> Bar<'a> {
         Some(Self { row, ratio: row.ratio?.median, limit })
     }
 
-    /// With its upper edge at `top`, where the longest is `most`.
+    /// Draws it with its upper edge at `top`, if the longest ratio is `most`.
     fn draw(&self, top: usize, most: f64) -> String {
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
         let room = (WIDTH - NAMES - FIGURES) as f64;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Measurements beside peers: each program of `bin/` runs both sides in turn, checks that they did the same, and
-//! prints a [`report::Report`] with ratios and the budgets that they are to keep.
+//! Benchmarks against peers: each program of `bin/` runs both sides in turn, checks that they did the same, and
+//! prints a [`report::Report`] with ratios and budgets.
 //!
-//! Budgets are constants beside the code that measures them. What is measured is run in pairs, one side and then the
-//! other ([`pairs`]), so that a machine that is slow for a while is slow for both.
+//! Budgets are constants beside the code that measures them. Measurements run in pairs, one side and then the other
+//! ([`pairs`]), so that a machine that is slow for a while is slow for both.
 
 mod bars;
 pub mod fs;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What a bench was run on.
+//! The machine that a benchmark runs on.
 
 use std::{fs, num::NonZero, process::Command, thread};
 
@@ -30,9 +30,9 @@ pub fn version(program: &str, option: &str) -> Result<String> {
     let output = Command::new(program)
         .arg(option)
         .output()
-        .with_context(|| format!("{program} does not start: is this tools/bazel run?"))?;
+        .with_context(|| format!("cannot start {program}; run it with tools/bazel run"))?;
     ensure!(output.status.success(), "{program} {option}: {}", output.status);
-    // Some say it on the other output.
+    // Some print it to standard error.
     let text = if output.stdout.is_empty() { output.stderr } else { output.stdout };
     Ok(String::from_utf8_lossy(&text).lines().next().unwrap_or_default().trim().to_owned())
 }

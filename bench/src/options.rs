@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What every bench is told on its command line, and how it ends.
+//! Common command line options of all benchmarks, and their exit status.
 
 use std::process::ExitCode;
 
@@ -8,18 +8,18 @@ use clap::Args;
 
 use crate::{page, report::Report};
 
-/// How the report is given.
+/// The form of the report.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Output {
-    /// The report as JSON on standard output
+    /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
-    /// Write the table to docs/benchmarks.md, too
+    /// Also write the table to docs/benchmarks.md
     #[arg(long)]
     pub update: bool,
 }
 
-/// It could not be measured.
+/// Exit status if the measurement failed.
 const NOT_MEASURED: u8 = 2;
 
 impl Output {
@@ -31,8 +31,8 @@ impl Output {
         Ok(())
     }
 
-    /// Prints what was found. Status 0 where every budget is met, 1 where one is missed, 2 where it could not be
-    /// measured.
+    /// Prints the report. Exit status 0 if every budget is met, 1 if one is missed, 2 if the measurement
+    /// failed.
     pub fn end(self, bench: &str, outcome: Result<Report>) -> ExitCode {
         match outcome.and_then(|report| self.give(&report).map(|()| report.is_met())) {
             Ok(true) => ExitCode::SUCCESS,
@@ -45,7 +45,7 @@ impl Output {
     }
 }
 
-/// Why nothing is measured in a build like this one.
+/// Why this kind of build refuses to measure, if it does.
 pub const fn refusal() -> Option<&'static str> {
     if cfg!(debug_assertions) {
         Some(

@@ -10,14 +10,13 @@ use crate::{bars, report::Report};
 /// The page in the checkout.
 const PAGE: &str = "docs/benchmarks.md";
 
-/// Writes what stands between the marks of `bench` anew, and its picture, in the checkout that `bazel run` was called
-/// in.
+/// Rewrites the part between the marks of `bench`, and its bar chart, in the checkout where `bazel run` was called.
 ///
 /// # Errors
 /// When it is not run by Bazel, or the page has no such marks.
 pub fn update(report: &Report) -> Result<()> {
     let root =
-        env::var_os("BUILD_WORKSPACE_DIRECTORY").context("--update works with tools/bazel run only")?;
+        env::var_os("BUILD_WORKSPACE_DIRECTORY").context("--update works only with tools/bazel run")?;
     let (root, bench) = (Path::new(&root), report.bench);
     let page = root.join(PAGE);
     let text = fs::read_to_string(&page).with_context(|| page.display().to_string())?;
@@ -28,7 +27,7 @@ pub fn update(report: &Report) -> Result<()> {
         write(&page.with_file_name(name), &svg)?;
     }
     let text = replace(&text, bench, &part)
-        .with_context(|| format!("{PAGE} has no <!-- bench {bench}: begin --> with its end"))?;
+        .with_context(|| format!("{PAGE} has no <!-- bench {bench}: begin --> and end marks"))?;
     write(&page, &text)
 }
 

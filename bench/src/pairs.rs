@@ -12,7 +12,7 @@ pub struct Pair {
     pub theirs: f64,
 }
 
-/// The median of ratios, and how far they lie apart.
+/// The median of ratios, and their range.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Spread {
     /// The smallest.
@@ -24,7 +24,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of values of which there is at least one.
+    /// The spread of values; none if there are none.
     pub fn of(values: impl Iterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<f64> = values.collect();
         values.sort_by(f64::total_cmp);
@@ -44,7 +44,7 @@ pub fn run<E>(
     (0..count).map(|_| Ok(Pair { ours: ours()?, theirs: theirs()? })).collect()
 }
 
-/// Of sorted values; between the two in the middle where their number is even.
+/// The median of sorted values; the mean of the middle two if their number is even.
 fn middle(sorted: &[f64]) -> Option<f64> {
     let half = sorted.len() / 2;
     let upper = *sorted.get(half)?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What makes up one value of a report.
+//! A breakdown of one value of a report.
 
 use std::fmt::Write as _;
 
@@ -7,10 +7,10 @@ use serde::Serialize;
 
 /// A whole and its parts.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct Parts {
-    /// What they are parts of.
+pub struct Breakdown {
+    /// The whole.
     pub whole: String,
-    /// In the order in which they are shown.
+    /// The parts, in the order of the report.
     pub parts: Vec<Part>,
 }
 
@@ -19,12 +19,12 @@ pub struct Parts {
 pub struct Part {
     /// Its name.
     pub name: String,
-    /// How large it is.
+    /// Its size.
     pub bytes: u64,
 }
 
-impl Parts {
-    /// For a terminal.
+impl Breakdown {
+    /// As text for a terminal.
     pub fn text(&self) -> String {
         let names = self.parts.iter().map(|part| &part.name).chain([&self.whole]);
         let width = names.map(|name| name.chars().count()).max().unwrap_or(0);
@@ -32,13 +32,13 @@ impl Parts {
         let digits = sizes.iter().map(String::len).chain([HEAD.len()]).max().unwrap_or(0);
         let mut text = format!("{:width$}  {HEAD:>digits$}\n", self.whole);
         for (part, size) in self.parts.iter().zip(sizes) {
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _ = writeln!(text, "{:width$}  {size:>digits$}", part.name);
         }
         text
     }
 
-    /// For a page.
+    /// As Markdown for a page.
     pub fn markdown(&self) -> String {
         let head = format!("| {} | {HEAD} |\n|---|---:|\n", self.whole);
         head + &self
@@ -49,7 +49,7 @@ impl Parts {
     }
 }
 
-/// Head of the sizes.
+/// Heading of the sizes.
 const HEAD: &str = "bytes";
 
 #[cfg(test)]
@@ -59,7 +59,8 @@ mod tests {
     #[test]
     fn sizes_stand_below_each_other() {
         let part = |name: &str, bytes| Part { name: name.into(), bytes };
-        let parts = Parts { whole: "all of it".into(), parts: vec![part("core", 1_234_567), part("vfs", 9)] };
+        let parts =
+            Breakdown { whole: "all of it".into(), parts: vec![part("core", 1_234_567), part("vfs", 9)] };
         assert_eq!(parts.text(), "all of it    bytes\ncore       1234567\nvfs              9\n");
         assert_eq!(parts.markdown(), "| all of it | bytes |\n|---|---:|\n| core | 1234567 |\n| vfs | 9 |\n");
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What a bench found, as text, Markdown and JSON.
+//! The results of a benchmark, as text, Markdown and JSON.
 
 use std::fmt::Write as _;
 
@@ -7,31 +7,31 @@ use serde::Serialize;
 
 use crate::{
     pairs::{Pair, Spread},
-    parts::Parts,
+    parts::Breakdown,
 };
 
-/// Everything that one run found.
+/// The results of one run.
 #[derive(Debug, Serialize)]
 pub struct Report {
     /// The bench's name.
     pub bench: &'static str,
-    /// What it ran on.
+    /// The machine.
     pub machine: Vec<Fact>,
-    /// What both sides did, exactly.
+    /// The exact configuration of both sides.
     pub setup: Vec<Fact>,
-    /// What came of it.
+    /// The rows of the table.
     pub rows: Vec<Row>,
-    /// What makes up one of our values.
+    /// Breakdown of one of our values.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub parts: Option<Parts>,
+    pub parts: Option<Breakdown>,
 }
 
-/// A name and what is said of it.
+/// A name and its description.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fact {
-    /// What it is about.
+    /// The subject.
     pub name: String,
-    /// What is said.
+    /// The description.
     pub value: String,
 }
 
@@ -40,19 +40,19 @@ pub struct Fact {
 pub struct Row {
     /// The row of the budget that the figure answers: `S1`.
     pub row: &'static str,
-    /// What was measured, and beside what.
+    /// What was measured, and against what.
     pub subject: String,
     /// Median of our own measurements.
     pub ours: f64,
-    /// Median of the other side's; none where there is no other side.
+    /// Median of the other side's; none if there is no other side.
     pub theirs: Option<f64>,
     /// Unit of the two.
     pub unit: &'static str,
-    /// One to the other; of pairs, the median of their ratios counts.
+    /// Their ratio; for pairs, the spread of the ratios.
     pub ratio: Option<Spread>,
-    /// What it should be; none where nothing is asked.
+    /// The budget; none for no limit.
     pub budget: Option<Budget>,
-    /// Whether it is.
+    /// Whether the budget is met.
     pub is_met: bool,
 }
 
@@ -60,20 +60,20 @@ pub struct Row {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Budget {
-    /// Of the ratio: from here on.
+    /// Minimum of the ratio.
     NotBelow(f64),
-    /// Of the ratio: up to here.
+    /// Maximum of the ratio.
     NotAbove(f64),
-    /// Of our own value, in its unit: up to here.
+    /// Maximum of our own value, in its unit.
     Within(f64),
 }
 
 /// How pairs become ratios.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ratio {
-    /// Theirs by ours: how many times as fast we are.
+    /// Theirs divided by ours: how many times as fast we are.
     Speed,
-    /// Ours by theirs: what part of their time or work we need.
+    /// Ours divided by theirs: the share of their time or work that we need.
     Share,
 }
 
@@ -85,7 +85,7 @@ impl Fact {
 }
 
 impl Row {
-    /// Of values in `unit`. The ratio is taken of each pair, and the median of the ratios counts.
+    /// A row of pairs in `unit`. The ratio is taken of each pair; the median of the ratios counts.
     ///
     /// None without any pair.
     pub fn of_pairs(
@@ -110,7 +110,7 @@ impl Row {
         Some(Self { row, subject, ours, theirs, unit, ratio, budget: Some(budget), is_met })
     }
 
-    /// Of one value, with the other side's where there is one, and a limit of its own where one is set.
+    /// A row of one value, with that of the other side, if any, and a limit, if any.
     pub fn of_value(
         row: &'static str,
         subject: impl Into<String>,
@@ -151,7 +151,7 @@ impl Row {
     }
 }
 
-/// Heads of the columns.
+/// Headings of the columns.
 const HEADS: [&str; 7] = ["what", "ours", "theirs", "ratio (least to most)", "budget", "", "row"];
 
 impl Report {
@@ -169,11 +169,11 @@ impl Report {
         self.machine.iter().chain(&self.setup)
     }
 
-    /// For a terminal.
+    /// As text for a terminal.
     pub fn text(&self) -> String {
         let mut text = String::new();
         for Fact { name, value } in self.facts() {
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _ = writeln!(text, "{name}: {value}");
         }
         text.push('\n');
@@ -188,7 +188,7 @@ impl Report {
         text + &self.parts.as_ref().map(|parts| format!("\n{}", parts.text())).unwrap_or_default()
     }
 
-    /// For a page.
+    /// As Markdown for a page.
     pub fn markdown(&self) -> String {
         let line = |cells: &[String; 7]| {
             let cells =
@@ -202,19 +202,19 @@ impl Report {
         [lines.concat(), "\n".into(), parts, facts.collect()].concat()
     }
 
-    /// For programs, with a new line at its end.
+    /// As JSON, with a newline at the end.
     ///
     /// # Errors
-    /// For a number that JSON has no form for.
+    /// For a number that JSON cannot represent.
     pub fn json(&self) -> Result<String, serde_json::Error> {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 }
 
-/// Columns of a page's lines.
+/// Line width of a page.
 const WIDTH: usize = 110;
 
-/// An item of a list, in lines of a page's width.
+/// An item of a list, wrapped at the line width.
 fn item(text: &str) -> String {
     let mut lines = String::from("*");
     let mut width = 1;
@@ -251,7 +251,7 @@ mod tests {
                 Row::of_value("L2", "size", (3.0, Some(4.0)), "KiB", Some(3.0)),
                 Row::of_value("L2", "other", (5.0, Some(4.0)), "KiB", None),
             ],
-            parts: Some(Parts {
+            parts: Some(Breakdown {
                 whole: "size".into(),
                 parts: vec![Part { name: "core".into(), bytes: 3072 }],
             }),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A folder for the images of one run, and the tools that fill it.
+//! A temporary folder for the images of one run, and the tools that fill it.
 
 use std::{
     env,
@@ -20,10 +20,10 @@ const LONGEST: usize = 12;
 pub struct Scratch(PathBuf);
 
 impl Scratch {
-    /// Makes it in the folder for temporary files.
+    /// Creates it in the folder for temporary files.
     ///
     /// # Errors
-    /// When that is not possible.
+    /// When that fails.
     pub fn new(name: &str) -> Result<Self> {
         let folder = env::temp_dir().join(format!("cloud-boot-bench-{name}-{}", std::process::id()));
         fs::create_dir(&folder).with_context(|| format!("making {}", folder.display()))?;
@@ -39,7 +39,7 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         if let Err(why) = fs::remove_dir_all(&self.0) {
-            eprintln!("{} is left over: {why}", self.0.display());
+            eprintln!("cannot remove {}: {why}", self.0.display());
         }
     }
 }
@@ -47,25 +47,25 @@ impl Drop for Scratch {
 /// Runs a tool to its end.
 ///
 /// # Errors
-/// With what it printed, when it fails.
+/// When it fails, with its output.
 pub fn run(program: &str, arguments: &[&OsStr]) -> Result<()> {
     output(program, arguments).map(drop)
 }
 
-/// Runs a tool to its end, and yields what it printed on standard output.
+/// Runs a tool to its end, and returns its standard output.
 ///
 /// # Errors
-/// With what it printed, when it fails.
+/// When it fails, with its output.
 pub fn output(program: &str, arguments: &[&OsStr]) -> Result<String> {
     let mut command = Command::new(program);
-    let output = command.args(arguments).output().with_context(|| format!("{program} does not start"))?;
+    let output = command.args(arguments).output().with_context(|| format!("cannot start {program}"))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{command:?}: {}\n{text}{errors}", output.status);
     Ok(text)
 }
 
-/// Bytes that no filesystem stores as a hole and that no two blocks share: a generator of Marsaglia's (xorshift64).
+/// Random bytes, so that no block is a hole and no two blocks are equal: Marsaglia's xorshift64.
 pub fn noise(length: usize, seed: u64) -> Vec<u8> {
     let mut state = seed | 1;
     let mut next = || {
@@ -79,7 +79,7 @@ pub fn noise(length: usize, seed: u64) -> Vec<u8> {
     bytes
 }
 
-/// Words of a vocabulary, some far more often than others, with a space behind each: zstd makes a third of them.
+/// Words of a vocabulary with uneven frequencies, each followed by a space: zstd compresses them to a third.
 pub fn text(length: usize, seed: u64) -> Vec<u8> {
     let letters = noise(VOCABULARY * LONGEST, seed);
     let words: Vec<Vec<u8>> = letters
@@ -103,12 +103,12 @@ pub fn text(length: usize, seed: u64) -> Vec<u8> {
     text
 }
 
-/// Makes a file with these bytes, and the folders that it needs.
+/// Writes a file, and creates its folders.
 ///
 /// # Errors
-/// When that is not possible.
+/// When that fails.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().context("a file in no folder")?;
+    let folder = path.parent().context("the path has no folder")?;
     fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! `//bench:size`: the loader's size beside GRUB's, and what each crate adds to it (budget L2).
+//! `//bench:size`: the loader's size compared with GRUB's, and the share of each crate (budget L2).
 
 use std::{
     env, fs,
@@ -15,7 +15,7 @@ use crate::{
     loader::grub,
     machine,
     options::Output,
-    parts::{Part, Parts},
+    parts::{Breakdown, Part},
     report::{Fact, Report, Row},
     scratch::Scratch,
     symbols,
@@ -24,7 +24,7 @@ use crate::{
 /// Compares the size of the loader with that of GRUB, made with the modules that boot the same disks, and shows what
 /// each crate adds to the loader for x86_64.
 ///
-/// Exit status: 0 when the budget is met, 1 when it is missed, 2 when it could not be measured.
+/// Exit status: 0 when the budget is met, 1 when it is missed, 2 when the measurement failed.
 #[derive(Debug, Parser)]
 #[command(
     bin_name = "tools/bazel run //bench:size --",
@@ -34,13 +34,13 @@ use crate::{
 pub struct Options {
     #[command(flatten)]
     output: Output,
-    /// Only these architectures [default: all four]
+    /// Measure only these architectures [default: all four]
     #[arg(long, value_parser = emulated::parser())]
     arch: Vec<Arch>,
 }
 
 impl Options {
-    /// How the report is given.
+    /// The form of the report.
     pub fn output(&self) -> Output {
         self.output
     }
@@ -70,7 +70,7 @@ impl Options {
     }
 }
 
-/// Budget L2, KiB: of the loader with all parts that it is to have.
+/// Budget L2 in KiB, for the loader with all planned parts.
 fn limit(arch: Arch) -> Option<f64> {
     (arch == Arch::X86_64).then_some(1638.4)
 }
@@ -92,17 +92,18 @@ fn setup() -> Result<Vec<Fact>> {
     ])
 }
 
-fn by_crate() -> Result<Parts> {
+fn by_crate() -> Result<Breakdown> {
     let path = file("BENCH_SYMBOLS")?;
     let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
     let crates = symbols::crates(&bytes).map_err(|why| anyhow!("{}: {why}", path.display()))?;
     let parts = crates.into_iter().map(|(name, bytes)| Part { name, bytes }).collect();
-    Ok(Parts { whole: "crate in the loader for x86_64".into(), parts })
+    Ok(Breakdown { whole: "crate in the loader for x86_64".into(), parts })
 }
 
-/// //bench:size names them in its environment.
+/// //bench:size passes them in its environment.
 fn file(name: &str) -> Result<PathBuf> {
-    let path = env::var_os(name).with_context(|| format!("{name} is not set: is this tools/bazel run?"))?;
+    let path =
+        env::var_os(name).with_context(|| format!("{name} is not set; run it with tools/bazel run"))?;
     Ok(path.into())
 }
 
@@ -112,7 +113,7 @@ fn kib(path: &Path) -> Result<f64> {
     Ok(size as f64 / 1024.0)
 }
 
-/// Where Debian has iPXE.
+/// Debian's folder of iPXE.
 const IPXE: &str = "/usr/lib/ipxe";
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _, read::pe::PeFile64};
 
-/// Bytes of code and data by crate, the largest first. What has no crate in its name is called by its section.
+/// Bytes of code and data by crate, the largest first. Symbols without a crate in their name count for their section.
 pub fn crates(file: &[u8]) -> Result<Vec<(String, u64)>, String> {
     let pe = PeFile64::parse(file).map_err(|e| e.to_string())?;
     let mut sizes: BTreeMap<String, u64> = BTreeMap::new();
@@ -29,14 +29,14 @@ pub fn crates(file: &[u8]) -> Result<Vec<(String, u64)>, String> {
         }
     }
     if pe.symbols().next().is_none() {
-        return Err("it has no symbols".into());
+        return Err("no symbols found".into());
     }
     let mut sizes: Vec<(String, u64)> = sizes.into_iter().filter(|(_, size)| *size > 0).collect();
     sizes.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     Ok(sizes)
 }
 
-/// The first crate in a mangled name; empty where there is none.
+/// The first crate in a mangled name; empty if there is none.
 fn crate_of(symbol: &str) -> String {
     let Some(mangled) = symbol.strip_prefix("_R") else { return String::new() };
     for (at, _) in mangled.match_indices("Cs") {
@@ -47,7 +47,7 @@ fn crate_of(symbol: &str) -> String {
         else {
             continue;
         };
-        // A name that starts with a digit or `_` has a `_` in front.
+        // A `_` separates the length from a name that starts with a digit or `_`.
         let name = rest[digits..].strip_prefix('_').unwrap_or(&rest[digits..]);
         if let Some(name) = name.get(..length) {
             return name.into();

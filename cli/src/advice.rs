@@ -28,10 +28,10 @@ const TABLES: [&[Row]; 18] = [
 /// The formats of families of codes.
 const FORMATS: [&[Row]; 2] = [damage::codes::FORMATS, damage::codes::IMAGE_FORMATS];
 
-/// How advice ends that the advice of the format belongs to.
-const TOOL: &str = "the tool of its format";
+/// Ending of an advice text that is completed by the name of the format's tool.
+const TOOL: &str = "the format's own tool";
 
-/// What the tables advise; empty for a code that is in none.
+/// The advice for a code; empty if no table has the code.
 pub fn of(code: Code) -> String {
     let code = code.to_string();
     for row in TABLES.into_iter().flatten() {
@@ -53,7 +53,7 @@ pub fn of(code: Code) -> String {
     String::new()
 }
 
-/// Without the marks that pages have: `` `code` `` and `[text](link)`.
+/// Removes Markdown: `` `code` `` and `[text](link)`.
 fn plain(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text;
@@ -81,15 +81,16 @@ mod tests {
             offset: 0,
             found: 0,
         });
-        assert_eq!(of(error.code()), "repair it with the tool of its format (e2fsck)");
+        assert_eq!(of(error.code()), "repair it with the format's own tool (e2fsck)");
         let error = Error::Unsupported(Unsupported { format: Format::Ext4, feature: "casefold".into() });
-        let advice = "make the filesystem or image again without that feature, or put the files on another";
+        let advice =
+            "make the filesystem or image again without that feature, or move the files to another one";
         assert_eq!(of(error.code()), advice, "there is nothing to repair");
     }
 
     #[test]
     fn a_size_has_a_way_out() {
-        let advice = "put a smaller one there; where its size cannot be true, check the filesystem";
+        let advice = "replace it with a smaller one; if its size is implausible, check the filesystem";
         assert_eq!(of(Error::TooLarge { size: 2, limit: 1 }.code()), advice);
     }
 
@@ -103,6 +104,6 @@ mod tests {
         for row in crate::codes::CODES {
             assert!(!row.advice.is_empty(), "{}", row.name);
         }
-        assert!(of(crate::codes::VOLUME).starts_with("--volume with one"));
+        assert!(of(crate::codes::VOLUME).starts_with("use --volume with one"));
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What a loader has built in: keys, roots and settings, each in a section of its own.
+//! What is built into a loader: keys, root certificates and settings, each in its own section.
 
 use std::{
     ffi::OsStr,
@@ -29,36 +29,36 @@ pub struct BuiltIn {
     kind: &'static str,
     arch: String,
     size: u64,
-    /// Whether Secure Boot's form of signature covers it.
+    /// Whether it has an Authenticode signature, as Secure Boot requires.
     signed: bool,
-    /// Who must sign what it boots from a network: the keys' digests.
+    /// Digests of the keys that must sign what it boots from the network.
     keys: Vec<String>,
-    /// Files beside the loader that its settings name as further keys.
+    /// Files beside the loader that its settings name as additional keys.
     key_files: Vec<KeyFile>,
-    /// Whether signatures without a key of their own count, too.
+    /// Whether keyless signatures are accepted, too.
     trusted_root: bool,
     /// How many root certificates it trusts besides Mozilla's.
     roots: usize,
     /// Its settings; secrets are `***`.
     cmdline: String,
-    /// What of a registry starts.
+    /// What it starts from a registry.
     policy: String,
-    /// Whether files beside it, variables and metadata set only what cannot weaken it.
+    /// Whether files beside it, variables and metadata can set only what does not weaken it.
     locked: bool,
 }
 
-/// A file of keys on the volume that the loader is started from.
+/// A key file on the volume that the loader is started from.
 #[derive(Serialize)]
 struct KeyFile {
     path: String,
-    /// What it must be; a file without a digest does not count, since whoever writes to the volume can change it.
+    /// The required digest; a file without one is ignored, since anyone who can write to the volume can change it.
     digest: Option<String>,
 }
 
-/// What is built into a file, if that is our own loader.
+/// What is built into a file, if it is a cloud-boot loader; else none.
 ///
 /// # Errors
-/// When the file cannot be read, or what is built in cannot be used.
+/// When the file cannot be read, or its sections are invalid.
 pub fn read(path: &OsStr) -> Result<Option<BuiltIn>, Failure> {
     let path = Path::new(path);
     if !starts_like_a_program(path).unwrap_or(false) {
@@ -116,30 +116,30 @@ pub fn shown(section: &[u8]) -> String {
     Text::new(Origin::Section, section).masked()
 }
 
-/// What of a registry starts, in a sentence.
+/// What it starts from a registry, as a sentence.
 fn policy(config: &Config, is_locked: bool, has_signer: bool) -> String {
-    let unpinned = "without a key, only what has a digest in its reference";
+    let unpinned = "without a key, from a registry only what has a digest in its reference";
     let rule = match (is_locked, config.cosign()) {
         (_, Some(Cosign::Off)) => "anything: cloudboot.cosign=off starts whatever a registry has".into(),
         (true, Some(Cosign::Warn)) => {
             "cloudboot.cosign=warn starts what is not signed, with a warning".into()
         }
-        (true, _) if !has_signer => "nothing of a registry: no key counts".into(),
+        (true, _) if !has_signer => "nothing from a registry: no key is valid".into(),
         (true, _) => match config.cosign_threshold() {
-            1 => "of a registry, only what is signed by one of them".into(),
-            count => format!("of a registry, only what is signed by {count} of them"),
+            1 => "from a registry, only what is signed by one of them".into(),
+            count => format!("from a registry, only what is signed by {count} of them"),
         },
         (false, Some(Cosign::Enforce)) => {
-            "nothing of a registry: cloudboot.cosign=enforce, and no key".into()
+            "nothing from a registry: cloudboot.cosign=enforce, and no key".into()
         }
         (false, _) => unpinned.into(),
     };
-    if config.local() { format!("{rule}; entries of disks, too (cloudboot.local=1)") } else { rule }
+    if config.local() { format!("{rule}; entries on disks, too (cloudboot.local=1)") } else { rule }
 }
 
-/// Only a file has a start that reading does not use up.
+/// Regular files only: reading from a pipe would consume it.
 fn starts_like_a_program(path: &Path) -> io::Result<bool> {
-    // Opening a pipe waits for who writes to it.
+    // Opening a pipe waits for its writer.
     if !fs::metadata(path)?.is_file() {
         return Ok(false);
     }
@@ -174,7 +174,7 @@ impl BuiltIn {
             match digest {
                 Some(digest) => printer.line(format_args!("  key      in {path}, which must be {digest}"))?,
                 None => printer.line(format_args!(
-                    "  key      in {path} does not count: no digest; expected /PATH@sha256:HEX"
+                    "  key      in {path} is ignored: no digest; expected /PATH@sha256:HEX"
                 ))?,
             }
         }

@@ -6,86 +6,86 @@ code::table! {
     pub CODES;
     pub(crate) IMAGE: Code = "E-CLI-IMAGE",
         "an image cannot be opened, or is given twice",
-        "name a raw, qcow2 or VHD image or a block device that you may read, and each once";
+        "name a raw, qcow2 or VHD image or a block device that you may read, and name each only once";
     pub(crate) BACKING: Code = "E-CLI-BACKING",
-        "an overlay names a backing file that is not given, or one is given that none names",
-        "`--backing FILE` for each file that an overlay names, no more";
+        "an overlay needs a backing file that was not given, or a backing file was given that no overlay needs",
+        "give `--backing FILE` for each backing file that an overlay needs, and for no others";
     pub(crate) VOLUME: Code = "E-CLI-VOLUME",
-        "no volume fits, or more than one does",
-        "`--volume` with one that `cloud-boot inspect` shows";
+        "no volume matches, or more than one does",
+        "use `--volume` with one that `cloud-boot inspect` shows";
     pub(crate) SUBVOLUME: Code = "E-CLI-SUBVOL",
-        "no subvolume or snapshot fits, or more than one does; or the filesystem has none",
-        "`--subvol` or `--snapshot` with a path that `btrfs subvolume list` or this message shows";
+        "no subvolume or snapshot matches, or more than one does; or the filesystem has none",
+        "use `--subvol` or `--snapshot` with a path that `btrfs subvolume list` or this message shows";
     pub(crate) NONE: Code = "E-CLI-NONE",
         "no image holds a filesystem that can be read",
-        "`cloud-boot inspect` shows what there is";
+        "`cloud-boot inspect` shows what is on the images";
     pub(crate) DEVICE: Code = "E-CLI-DEVICE",
-        "no device fits, or more than one does",
-        "`--device` with one that `cloud-boot dev ls` shows";
+        "no device matches, or more than one does",
+        "use `--device` with one that `cloud-boot dev ls` shows";
     pub(crate) RANGE: Code = "E-CLI-RANGE",
-        "the bytes asked for are not all on the device",
-        "smaller `--offset` and `--length`";
+        "the requested bytes are out of range for the device",
+        "use a smaller `--offset` or `--length`";
     pub(crate) NAME: Code = "E-CLI-NAME",
-        "a file here cannot have the name that it has in the image",
+        "the name that a file has in the image is not valid on this system",
         "check the filesystem";
     pub(crate) KIND: Code = "E-CLI-KIND",
         "devices, pipes and sockets are not copied",
         "leave it out";
     pub(crate) TARGET: Code = "E-CLI-TARGET",
-        "a file or folder cannot be written to; `fs cp` leaves what is there already as it is",
-        "another target";
+        "a file or folder cannot be written; `fs cp` never overwrites what exists",
+        "choose another target";
     pub(crate) LIMIT: Code = "E-CLI-LIMIT",
-        "there are more names, or deeper folders, than an image of its size can honestly hold",
+        "there are more names, or deeper folders, than an image of this size can plausibly hold",
         "check the filesystem";
     pub(crate) OUTPUT: Code = "E-CLI-OUTPUT",
-        "standard output cannot be written to",
-        "look at what it leads to";
+        "cannot write to standard output",
+        "check the file, disk or program that it goes to";
     pub(crate) NVRAM: Code = "E-CLI-NVRAM",
-        "there are no UEFI variables, or damaged ones",
+        "no UEFI variables found, or they are damaged",
         "name the `*_VARS.fd` of a machine whose firmware is EDK II, or its efivarfs";
     pub(crate) BLESS: Code = "E-CLI-BLESS",
-        "the file that counts the tries of this boot is not found, or keeps its name",
-        "mount the ESP, or name its place with `--esp`";
+        "the file that counts the tries of this boot is not found, or cannot be renamed",
+        "mount the ESP, or give its mount point with `--esp`";
     pub(crate) LABEL: Code = "E-CLI-LABEL",
-        "the label of this volume is not set",
-        "as the message says";
+        "the label of this volume cannot be set",
+        "do what the message says";
     pub(crate) FILE: Code = "E-CLI-FILE",
         "a file of this machine cannot be read",
         "check its name and permissions";
     pub(crate) ARCH: Code = "E-CLI-ARCH",
-        "the images name no architecture, or more than one; or cloud-boot does not boot this machine's",
-        "`--arch` with x86_64, aarch64, riscv64 or loongarch64";
+        "the architecture of the images is unknown or ambiguous, or cloud-boot does not support that of this machine",
+        "use `--arch` with x86_64, aarch64, riscv64 or loongarch64";
     pub(crate) LOADER: Code = "E-CLI-LOADER",
         "this `cloud-boot` was built without the loaders (by cargo alone)",
         "build it with `tools/bazel build //cli:cloud-boot`, or name a `loader-ARCH.efi`: `run --loader`, `iso --uki`";
     pub(crate) PROGRAM: Code = "E-CLI-PROGRAM",
-        "a file is no EFI program for the architecture that it is to boot, or too large for a boot image",
-        "name the program that was built for it";
+        "a file is not an EFI program for the requested architecture, or is too large for a boot image",
+        "name a program that was built for that architecture";
     pub(crate) FIRMWARE: Code = "E-CLI-FIRMWARE",
         "no UEFI firmware for QEMU is installed for the architecture",
-        "install it (Debian: ovmf, qemu-efi-aarch64, qemu-efi-riscv64, qemu-efi-loongarch64), or `--firmware` and \
-         `--firmware-vars`";
+        "install it (Debian: ovmf, qemu-efi-aarch64, qemu-efi-riscv64, qemu-efi-loongarch64), or name it \
+         with `--firmware` and `--firmware-vars`";
     pub(crate) QEMU: Code = "E-CLI-QEMU",
         "QEMU is not installed for the architecture, or ended with an error",
-        "install it (Debian: qemu-system-x86, qemu-system-arm, qemu-system-riscv, qemu-system-misc), or read what it \
-         says above";
+        "install it (Debian: qemu-system-x86, qemu-system-arm, qemu-system-riscv, qemu-system-misc), or read its \
+         messages above";
     pub(crate) KVM: Code = "E-CLI-KVM",
-        "a guest of QEMU does not run under KVM here, whatever the device /dev/kvm promises",
-        "`--accel tcg`";
+        "a QEMU guest does not run under KVM on this machine, even if /dev/kvm exists",
+        "use `--accel tcg`";
     pub(crate) PART: Code = "E-CLI-PART",
         "the content of a file does not show which part of an artifact it is",
-        "say it: FILE:kernel, :initrd, :cmdline, :modules, :modloop, :apkovl, :plan or :disk";
+        "name the kind: FILE:kernel, :initrd, :cmdline, :modules, :modloop, :apkovl, :plan or :disk";
     pub(crate) LAYOUT: Code = "E-CLI-LAYOUT",
-        "a folder is no image layout, or has no such artifact",
+        "a folder is not an OCI image layout, or has no such artifact",
         "name a folder with an index.json, and one of its tags: oci:FOLDER:TAG";
     pub(crate) HELPER: Code = "E-CLI-HELPER",
-        "a credential helper that Docker's configuration names does not work",
+        "a credential helper named in Docker's configuration fails",
         "install it, or `docker logout` and `docker login` without it";
     pub(crate) SIGNING_KEY: Code = "E-CLI-KEY",
-        "a private key cannot be used, or its password is another",
-        "name a PEM file with PKCS#8 (`openssl genpkey`) or one of `cosign generate-key-pair`; its password is asked for, \
-         or stands in COSIGN_PASSWORD";
+        "a private key cannot be used, or its password is wrong",
+        "name a PEM file with PKCS#8 (`openssl genpkey`) or one of `cosign generate-key-pair`; type its password when \
+         asked, or set COSIGN_PASSWORD";
     pub(crate) RUN: Code = "E-CLI-RUN",
-        "the machine ended, its time was over, or nobody read the console any more, before it showed what was awaited",
-        "look at the console's last lines; `--timeout` with more seconds where it was still at work";
+        "the machine ended, timed out, or nobody read its console any more, before it showed the expected text",
+        "look at the console's last lines; use a longer `--timeout` if the machine was still working";
 }

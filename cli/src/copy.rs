@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Copies out of an image, which never leave their target: every name is taken relative to the folder that was made
-//! for it, everything is made anew, and no link is followed.
+//! Copies files out of an image and never writes outside the target: every name is opened relative to the folder just
+//! created for it, every file is created new, and no link is followed.
 
 use std::{
     ffi::OsStr,
@@ -21,20 +21,20 @@ use rustix::{
 use crate::{
     codes,
     failure::{Failure, Failures, Stop},
-    place::Opened,
+    image_path::OpenedPath,
     progress::Progress,
     record::{read, word},
     walk::{Budget, Order, Trouble, Visit, walk},
 };
 
-/// Only permissions are kept: a copy belongs to whoever makes it, and set-id bits would be for another owner.
+/// Only permissions are kept: the copy belongs to the user, and set-id bits were meant for another owner.
 const PERMISSIONS: u16 = 0o777;
 
-/// Copies what stands at a path of an image to `target`.
-pub fn copy(opened: &Opened, target: &Path) -> Result<(), Stop> {
+/// Copies the file or folder at a path of an image to `target`.
+pub fn copy(opened: &OpenedPath, target: &Path) -> Result<(), Stop> {
     let node = opened.node()?;
     let (folder, name) = place_of(&opened.path, target)?;
-    // What a folder holds is known when it is done.
+    // The total is not known before the end.
     let total = node.attr().ok().filter(|attr| attr.kind == FileType::File).map(|attr| attr.size);
     let mut copy =
         Copy { folders: vec![folder], name, skipped: None, progress: Progress::new(total), opened };
@@ -47,11 +47,11 @@ pub fn copy(opened: &Opened, target: &Path) -> Result<(), Stop> {
     failures.end()
 }
 
-/// The folder to copy into, which is the user's own choice, and the name of the copy there.
+/// The folder to copy into, which the user chooses, and the name of the copy in it.
 fn place_of(path: &[u8], target: &Path) -> Result<(Folder, Vec<u8>), Failure> {
     let failed =
         |cause: &dyn ToString| Failure::new(codes::TARGET, target.as_os_str().as_bytes(), cause.to_string());
-    // The name of the folder that the user is in is left out of messages, as it is in the argument.
+    // Messages omit the name of the current folder, as the argument does.
     let open = |path: &Path| {
         let opened = if path == Path::new("") { Path::new(".") } else { path };
         let fd = host::openat(CWD, opened, folder_flags(), Mode::empty()).map_err(|error| failed(&error))?;
@@ -60,11 +60,11 @@ fn place_of(path: &[u8], target: &Path) -> Result<(Folder, Vec<u8>), Failure> {
     if target.is_dir() {
         let name = path.rsplit(|byte| *byte == b'/').find(|name| !name.is_empty()).unwrap_or_default();
         if !is_name(name) {
-            return Err(failed(&"it is there, and what is copied has no name of its own"));
+            return Err(failed(&"it already exists, and the copied path has no name to use in it"));
         }
         return Ok((open(target)?, name.to_vec()));
     }
-    let name = target.file_name().ok_or_else(|| failed(&"no name"))?;
+    let name = target.file_name().ok_or_else(|| failed(&"not a file name"))?;
     Ok((open(target.parent().unwrap_or(Path::new("")))?, name.as_bytes().to_vec()))
 }
 
@@ -72,27 +72,27 @@ fn folder_flags() -> OFlags {
     OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC
 }
 
-/// Whether a name is one for a single file: what is none could lead elsewhere.
+/// Whether a name is a single path component; any other could lead outside the target.
 fn is_name(name: &[u8]) -> bool {
     !matches!(name, b"" | b"." | b"..") && !name.iter().any(|byte| matches!(byte, b'/' | 0))
 }
 
 struct Copy<'o> {
-    /// The folder to copy into, and the folders of the copy that lead to what is visited.
+    /// The folder to copy into, and the copied folders on the path to the current node.
     folders: Vec<Folder>,
     /// The name of the copy.
     name: Vec<u8>,
-    /// Depth of a folder that could not be made.
+    /// Depth of a folder that could not be created: everything below it is skipped.
     skipped: Option<usize>,
     progress: Progress,
-    opened: &'o Opened,
+    opened: &'o OpenedPath,
 }
 
 struct Folder {
     fd: OwnedFd,
     /// Its path, for messages only.
     path: PathBuf,
-    /// What it gets when its content is there; none for the folder that was there.
+    /// Mode and times, set once its content is complete; none for the existing folder.
     attr: Option<Attr>,
 }
 
@@ -113,7 +113,7 @@ impl Copy<'_> {
         let attr = match &visit.attr {
             Ok(attr) if is_name(&name) => attr,
             Ok(_) => {
-                let cause = "no name of a file: it is not copied".into();
+                let cause = "not a valid file name: not copied".into();
                 failures.add(failure(Trouble { code: codes::NAME, cause }));
                 self.skipped = Some(visit.depth);
                 return Ok(());
@@ -139,7 +139,7 @@ impl Copy<'_> {
                 failures.add(failure(trouble));
                 Ok(())
             }
-            // The next file would fare no better.
+            // The next file would fail in the same way.
             Err(Problem::Target(error)) => {
                 let path = self.parent().path.join(OsStr::from_bytes(&name));
                 Err(Failure::new(codes::TARGET, path.as_os_str().as_bytes(), error).into())
@@ -147,7 +147,7 @@ impl Copy<'_> {
         }
     }
 
-    /// Finishes the folders of the copy that are deeper than what comes next.
+    /// Finishes the folders of the copy that are deeper than the next node.
     fn leave(&mut self, depth: usize) {
         while self.folders.len() > depth + 1 {
             if let Some(Folder { fd, attr: Some(attr), .. }) = self.folders.pop() {
@@ -157,7 +157,7 @@ impl Copy<'_> {
     }
 
     fn parent(&self) -> &Folder {
-        // The first is only left when the copy is.
+        // The first folder stays until the end of the copy.
         &self.folders[self.folders.len() - 1]
     }
 
@@ -191,7 +191,7 @@ impl Copy<'_> {
         });
         let written = written.and_then(|()| Ok(file.set_len(attr.size)?));
         if written.is_err() {
-            // Half a file would be taken for a whole one.
+            // A partial file would be taken for a complete one.
             let _ = host::unlinkat(&self.parent().fd, name, AtFlags::empty());
         }
         written?;
@@ -202,17 +202,17 @@ impl Copy<'_> {
     fn link(&self, name: &[u8], attr: &Attr, visit: &Visit<'_, '_>) -> Result<(), Problem> {
         let target = visit.node.read_link().map_err(|error| Problem::Image((&error).into()))?;
         if target.is_empty() || target.contains(&0) {
-            let cause = "no target that a link can have here".into();
+            let cause = "not a valid link target on this system".into();
             return Err(Problem::Image(Trouble { code: codes::NAME, cause }));
         }
         host::symlinkat(target.as_slice(), &self.parent().fd, name)?;
-        // A filesystem here need not be able to hold every time.
+        // Not every filesystem can store every timestamp.
         let _ = host::utimensat(&self.parent().fd, name, &times(attr), AtFlags::SYMLINK_NOFOLLOW);
         Ok(())
     }
 }
 
-/// Whose fault it is.
+/// Which side failed.
 enum Problem {
     Image(Trouble),
     Target(std::io::Error),
@@ -236,7 +236,7 @@ impl From<Errno> for Problem {
     }
 }
 
-/// Mode and time, as far as the filesystem here can hold them.
+/// Sets mode and times, as far as the local filesystem supports them.
 fn finish(fd: &impl AsFd, attr: &Attr) {
     let _ = host::fchmod(fd, Mode::from_raw_mode((attr.mode & PERMISSIONS).into()));
     let _ = host::futimens(fd, &times(attr));

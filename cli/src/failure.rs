@@ -8,7 +8,7 @@ use filesystem::{Error, Format, Unsupported};
 
 use crate::{advice, codes};
 
-/// What the user is told: `cloud-boot: CODE object: cause; what to do`.
+/// The error line: `cloud-boot: CODE object: cause; advice`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Failure {
     /// The stable code.
@@ -17,14 +17,14 @@ pub struct Failure {
     pub object: Vec<u8>,
     /// Why; printed escaped.
     pub cause: String,
-    /// Names that the cause is followed by; printed escaped.
+    /// Names that follow the cause; printed escaped.
     pub names: Vec<Vec<u8>>,
-    /// The way out.
+    /// What to do.
     pub advice: String,
 }
 
 impl Failure {
-    /// A failure with the advice that the tables have for its code.
+    /// A failure with the advice for its code from the tables.
     pub fn new(code: Code, object: impl AsRef<[u8]>, cause: impl ToString) -> Self {
         Self {
             code,
@@ -35,11 +35,11 @@ impl Failure {
         }
     }
 
-    /// What reading a path of an image led to.
+    /// The failure to read a path of an image.
     pub fn of(error: &Error, object: impl AsRef<[u8]>) -> Self {
         let failure = Self::new(error.code(), object, error);
         let advice = match error {
-            // The table speaks of kernels.
+            // The table's advice is about kernels.
             Error::NotFound => "cloud-boot fs ls shows what is there",
             Error::WrongType { .. } => "cloud-boot fs stat shows what it is",
             Error::Unsupported(Unsupported { format: Format::Qcow2 | Format::Vhd, .. }) => {
@@ -54,16 +54,16 @@ impl Failure {
 /// Why a command stops.
 #[derive(Debug)]
 pub enum Stop {
-    /// Nobody reads the output any more: no error.
+    /// The reader closed the output: not an error.
     Closed,
     /// It failed.
     Failed(Failure),
-    /// The arguments make no sense together.
+    /// The arguments contradict each other.
     Usage(clap::Error),
 }
 
 impl Stop {
-    /// What writing to standard output led to.
+    /// The failure to write to standard output.
     pub fn of_output(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::Closed,
@@ -78,7 +78,7 @@ impl From<Failure> for Stop {
     }
 }
 
-/// Failures that do not end a walk: the first is told at its end, with the number of the others.
+/// Failures that do not end a walk: at its end, the first is reported with the number of the others.
 #[derive(Debug, Default)]
 pub struct Failures {
     first: Option<Failure>,
@@ -94,7 +94,7 @@ impl Failures {
         }
     }
 
-    /// Fails where there was one.
+    /// Fails if there was a failure.
     pub fn end(self) -> Result<(), Stop> {
         self.into_failure().map_or(Ok(()), |failure| Err(failure.into()))
     }

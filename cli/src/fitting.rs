@@ -14,8 +14,8 @@ use vfs::{Node, Volumes};
 /// Bytes of a command line.
 const LONGEST_LINE: u64 = 64 << 10;
 
-/// The entries, as the loader of an architecture finds them. Without `arch`, the first architecture whose loader would
-/// boot something made for it; else this machine's, if no kernel says what it is made for.
+/// The entries, as the loader of an architecture finds them. Without `arch`: the first architecture whose loader would
+/// boot a program made for it; if no kernel shows its architecture, this machine's.
 pub fn discover(volumes: &Volumes, arch: Option<Arch>) -> Found {
     let fitting = || Arch::ALL.into_iter().find_map(|arch| fitting(volumes, arch));
     match arch {
@@ -24,12 +24,12 @@ pub fn discover(volumes: &Volumes, arch: Option<Arch>) -> Found {
     }
 }
 
-/// The architectures whose loader would boot something that is made for them.
+/// The architectures whose loader would boot a program made for it.
 pub fn of_images(volumes: &Volumes) -> Vec<Arch> {
     Arch::ALL.into_iter().filter(|arch| fitting(volumes, *arch).is_some()).collect()
 }
 
-/// The entries, if the one that the loader of an architecture would boot is made for it.
+/// The entries, if the loader of this architecture would boot one that is made for it.
 fn fitting(volumes: &Volumes, arch: Arch) -> Option<Found> {
     let found = find(volumes, arch);
     let first = flow::default_entry(volumes, &found)?;

@@ -7,18 +7,18 @@ use arch::Arch;
 
 use crate::{codes, failure::Failure};
 
-/// The architecture that was asked for; else this machine's.
+/// The requested architecture; by default this machine's.
 ///
 /// # Errors
-/// When none is given and cloud-boot does not know this machine's: a guess would be wrong.
+/// When none is requested and cloud-boot does not support this machine's.
 pub fn arch_or_own(arch: Option<Arch>) -> Result<Arch, Failure> {
     arch.map_or_else(|| named(ARCH), Ok)
 }
 
-/// The architecture that Rust calls so.
+/// The architecture with this name in Rust.
 fn named(name: &str) -> Result<Arch, Failure> {
     let unknown =
-        |_| Failure::new(codes::ARCH, "this machine", format!("{name}, which cloud-boot boots nothing for"));
+        |_| Failure::new(codes::ARCH, "this machine", format!("{name} is not supported by cloud-boot"));
     name.parse().map_err(unknown)
 }
 
@@ -31,7 +31,7 @@ mod tests {
         assert_eq!(named("riscv64"), Ok(Arch::Riscv64));
         let Failure { code, cause, advice, .. } = named("s390x").unwrap_err();
         assert_eq!(code.to_string(), "E-CLI-ARCH");
-        assert_eq!(cause, "s390x, which cloud-boot boots nothing for");
+        assert_eq!(cause, "s390x is not supported by cloud-boot");
         assert!(advice.contains("--arch"), "{advice}");
     }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The images that are named on the command line: the only place where they are opened.
+//! The images named on the command line; nothing else opens them.
 
 use std::{
     ffi::OsString,
@@ -31,18 +31,18 @@ const BLOCK_SIZES: [u32; 2] = [512, 4096];
 
 /// An image, or a block device.
 pub struct Image {
-    /// What it is called: the name of its file, or its path where two have the same name.
+    /// Its id in messages: the name of its file, or its path if two have the same name.
     pub id: Vec<u8>,
     /// Of its file.
     pub format: Format,
     /// Its bytes as a disk.
     pub device: Rc<dyn BlockRead>,
-    /// The files that were given for it where it is an overlay, nearest first.
+    /// The backing files given for it if it is an overlay, nearest first.
     pub backing: Vec<Layer>,
 }
 
 impl Image {
-    /// `disk`; `qcow2` or `vhd` where the file is one and its content the disk.
+    /// `disk` for raw images and devices, else the image format: `qcow2` or `vhd`.
     pub fn kind(&self) -> &'static str {
         match self.format {
             Format::Raw => "disk",
@@ -52,18 +52,18 @@ impl Image {
     }
 }
 
-/// Backing files of qcow2 overlays. What an overlay says of its backing file is never followed: it may name any file.
+/// Backing files of qcow2 overlays. The name inside an overlay is never followed: it may be any file.
 #[derive(Args, Default)]
 pub struct Backing {
-    /// The backing file of a qcow2 overlay. Several times for chains, nearest first, and for several overlays in the
-    /// order of the images
+    /// The backing file of a qcow2 overlay; may be given several times: for a chain, nearest first; for several
+    /// overlays, in the order of the images
     #[arg(long = "backing", value_name = "FILE")]
     files: Vec<OsString>,
 }
 
 /// Backing files while images are opened.
 struct Chain<'b> {
-    /// Left for overlays to come.
+    /// Not used yet.
     rest: slice::Iter<'b, OsString>,
     /// Below the image that is being opened.
     layers: Vec<Layer>,
@@ -86,11 +86,7 @@ pub fn open_all(paths: &[OsString], backing: &Backing) -> Result<Vec<Image>, Fai
         images.push(Image { id: name.as_bytes().to_vec(), format, device, backing });
     }
     match chain.rest.next() {
-        Some(file) => Err(Failure::new(
-            codes::BACKING,
-            file.as_bytes(),
-            "no image names a backing file that it could be",
-        )),
+        Some(file) => Err(Failure::new(codes::BACKING, file.as_bytes(), "no image needs this backing file")),
         None => Ok(images),
     }
 }
@@ -105,7 +101,7 @@ fn is_same_file(one: &OsString, other: &OsString) -> bool {
     one == other || identity(one).is_some_and(|identity_of_one| Some(identity_of_one) == identity(other))
 }
 
-/// Opens an image, whatever its format: yields that, and what the machine would see as a disk.
+/// Opens an image of any format; returns the format and the disk in it.
 fn open(path: &Path, chain: &mut Chain<'_>) -> Result<(Format, Rc<dyn BlockRead>), Failure> {
     content(file(path)?, path, chain)
 }
@@ -114,10 +110,10 @@ fn open(path: &Path, chain: &mut Chain<'_>) -> Result<(Format, Rc<dyn BlockRead>
 fn file(path: &Path) -> Result<RawDisk, Failure> {
     let failed =
         |cause: &dyn ToString| Failure::new(codes::IMAGE, path.as_os_str().as_bytes(), cause.to_string());
-    // Before it is opened: opening a pipe waits for its other end.
+    // Checked before opening: opening a pipe waits for its other end.
     let kind = fs::metadata(path).map_err(|error| failed(&error))?.file_type();
     if !kind.is_file() && !kind.is_block_device() {
-        return Err(failed(&"neither a file nor a block device"));
+        return Err(failed(&"not a file or block device"));
     }
     let mut file = File::open(path).map_err(|error| failed(&error))?;
     let size = file.seek(SeekFrom::End(0)).map_err(|error| failed(&error))?;
@@ -130,10 +126,10 @@ fn file(path: &Path) -> Result<RawDisk, Failure> {
     Ok(disk)
 }
 
-/// What to do about a file that cannot be opened to be written to.
-pub const UNUSED: &str = "name one that you may write to and that nobody uses";
+/// Advice for a file that cannot be opened for writing.
+pub const UNUSED: &str = "name one that you may write to and that is not in use";
 
-/// Opens a raw image to be written to.
+/// Opens a raw image for writing.
 pub fn open_for_writing(path: &Path) -> Result<RawDisk, Failure> {
     let failed = |error: io::Error| Failure {
         advice: UNUSED.into(),
@@ -144,10 +140,10 @@ pub fn open_for_writing(path: &Path) -> Result<RawDisk, Failure> {
     Ok(RawDisk { file, size, block_size: BLOCK_SIZES[0] })
 }
 
-/// Opens a file that exists for reading and writing; a block device only if nobody else uses it, as a mounted
-/// filesystem does.
+/// Opens an existing file for reading and writing; a block device only if it is not in use, such as by a mounted
+/// filesystem.
 pub fn open_unused(path: &Path) -> io::Result<File> {
-    // Without O_CREAT, it is defined for block devices only (open(2)).
+    // O_EXCL without O_CREAT is defined for block devices only (open(2)).
     let flags = if is_block_device(path)? { OFlags::EXCL } else { OFlags::empty() };
     File::options().read(true).write(true).custom_flags(flags.bits().cast_signed()).open(path)
 }
@@ -188,8 +184,8 @@ fn content(
     Ok((format, disk))
 }
 
-/// What an overlay stands on: the next of the files that are given. Where the overlay says that it is raw, it is not
-/// looked for what else it could be: whoever wrote to such a disk could have written a header of qcow2.
+/// The backing file of an overlay: the next of the given files. If the overlay says that it is raw, its format is not
+/// probed: a guest that wrote to such a disk could have written a qcow2 header.
 fn backing(
     header: &Header,
     path: &Path,
@@ -197,8 +193,7 @@ fn backing(
 ) -> Result<Option<Rc<dyn BlockRead>>, Failure> {
     let Some(name) = &header.backing_file else { return Ok(None) };
     let Some(next) = chain.rest.next().map(Path::new) else {
-        let cause =
-            format!("an overlay of \"{}\", which is not followed unasked", String::from_utf8_lossy(name));
+        let cause = format!("an overlay of \"{}\", which was not given", String::from_utf8_lossy(name));
         return Err(Failure::new(codes::BACKING, path.as_os_str().as_bytes(), cause));
     };
     let (format, disk): (_, Rc<dyn BlockRead>) = match header.backing_format.as_deref() {
@@ -220,7 +215,7 @@ pub struct RawDisk {
 }
 
 impl RawDisk {
-    /// A file has no blocks of its own: its GPT, whose header is block 1, tells in which it counts.
+    /// A file has no block size of its own: the position of its GPT header, block 1, shows the unit of the table.
     fn block_size_of_table(&self) -> u32 {
         let has_header = |block_size: &u32| {
             let mut signature = [0; 8];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Files that are read whole, whatever stands behind their names: a pipe and a device may never end.
+//! Reads whole files up to a limit: a pipe or a device may never end.
 
 use std::{
     fs::File,
@@ -13,8 +13,8 @@ use crate::{codes, failure::Failure};
 /// Bytes that are checked before the others are read.
 const HEAD: u64 = 1 << 20;
 
-/// The bytes of a file, of which there are at most `limit`. `check` sees the first MiB before the rest is read: what
-/// is not wanted fills no memory.
+/// The bytes of a file, at most `limit`. `check` sees the first MiB before the rest is read, so that a wrong file does
+/// not fill memory.
 pub fn read(
     path: &Path,
     limit: u64,
@@ -23,8 +23,8 @@ pub fn read(
     let object = path.as_os_str().as_bytes();
     let failed = |error: io::Error| Failure::new(codes::FILE, object, error);
     let too_long = || Failure {
-        advice: "name a shorter one".into(),
-        ..Failure::new(codes::FILE, object, format!("more than {limit} bytes, the most that is read"))
+        advice: "name a smaller file".into(),
+        ..Failure::new(codes::FILE, object, format!("more than {limit} bytes, the limit"))
     };
     let file = File::open(path).map_err(failed)?;
     if file.metadata().map_err(failed)?.len() > limit {
@@ -51,7 +51,7 @@ mod tests {
             assert_eq!(read(&path, limit, &|_| Ok(())).unwrap().len() as u64, size);
             fs::write(&path, vec![7; size as usize + 1]).unwrap();
             let failure = read(&path, limit, &|_| Ok(())).unwrap_err();
-            assert_eq!(failure.cause, format!("more than {limit} bytes, the most that is read"));
+            assert_eq!(failure.cause, format!("more than {limit} bytes, the limit"));
         }
     }
 
@@ -59,7 +59,7 @@ mod tests {
     fn what_never_ends_is_read_to_the_limit_or_to_what_is_wrong_with_it() {
         let zeros = Path::new("/dev/zero");
         let failure = read(zeros, 3 * HEAD, &|_| Ok(())).unwrap_err();
-        assert_eq!(failure.cause, "more than 3145728 bytes, the most that is read");
+        assert_eq!(failure.cause, "more than 3145728 bytes, the limit");
         let wrong = Failure::new(codes::PROGRAM, "x", "y");
         let check = |bytes: &[u8]| {
             assert_eq!(bytes.len() as u64, HEAD);

@@ -12,13 +12,13 @@ mod copy;
 mod failure;
 mod fitting;
 mod host;
+mod image_path;
 mod images;
 mod input;
 mod loader;
 mod machine;
 mod nvram;
 mod output;
-mod place;
 mod printer;
 mod progress;
 mod record;
@@ -42,10 +42,10 @@ use crate::{
     printer::{Printer, complain},
 };
 
-/// Looks into disk images as the cloud-boot loader does.
+/// Reads disk images the way the cloud-boot loader does.
 ///
-/// Nothing is mounted and no rights are needed. Only `label` and `run --writable` write to an image.
-/// `push`, `pull` and `verify` speak to registries.
+/// Nothing is mounted and no privileges are needed. Only `label` and `run --writable` write to an image.
+/// `push`, `pull` and `verify` talk to registries.
 #[derive(Parser)]
 #[command(
     name = "cloud-boot",
@@ -57,7 +57,7 @@ use crate::{
   cloud-boot fs ls disk.raw:/boot
       files of an image
   cloud-boot config explain cloudboot.menu=always
-      what settings come to
+      the effective settings
 
 Exit codes: 0 success, 1 failure, 2 wrong usage. `cloud-boot COMMAND --help` has more examples."
 )]
@@ -68,7 +68,7 @@ struct Arguments {
 
 /// Runs the command with these arguments, the program's name first.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    // Started by itself, to become the QEMU of `run`.
+    // This program starts itself to become the QEMU of `run`.
     if let Some(status) = qemu::process::become_child() {
         return status;
     }
@@ -79,10 +79,10 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let mut printer = Printer::new();
     let done = arguments.command.run(&mut printer).and_then(|()| printer.finish());
     match done {
-        // Whoever reads has seen enough.
+        // A closed pipe is success: the reader has seen enough.
         Ok(()) | Err(Stop::Closed) => ExitCode::SUCCESS,
         Err(Stop::Failed(failure)) => {
-            // What was printed before it is as good as it was.
+            // The output before the failure is still valid.
             let _ = printer.finish();
             complain(&failure);
             ExitCode::FAILURE
@@ -91,7 +91,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Help is a usage error, too, which goes to standard output and whose exit code is 0.
+/// clap reports help as a usage error, too: it goes to standard output, and its exit code is 0.
 fn usage(error: &clap::Error) -> ExitCode {
     let printed = error.print().and_then(|()| io::stdout().flush());
     match printed.map_err(|error| Stop::of_output(&error)) {
@@ -99,7 +99,7 @@ fn usage(error: &clap::Error) -> ExitCode {
             complain(&failure);
             ExitCode::FAILURE
         }
-        // Nobody is there to be told.
+        // Standard error is closed: nowhere to report it.
         _ => u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from),
     }
 }

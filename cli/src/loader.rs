@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The loaders that this program has, EFI programs of the user's own, and boot images of either.
+//! The loaders in this program, EFI programs of the user, and boot images of either.
 
 use std::{collections::BTreeMap, os::unix::ffi::OsStrExt, path::Path};
 
@@ -10,21 +10,21 @@ use tls::Roots;
 
 use crate::{codes, failure::Failure, input};
 
-/// Bytes of the largest EFI program: unified kernel images have a kernel, an initrd, and little else.
+/// Bytes of the largest EFI program: a unified kernel image has a kernel, an initrd, and little else.
 const LARGEST: u64 = 1 << 30;
 
 /// EFI programs by the architecture that they are for.
 pub type Programs = BTreeMap<Arch, Vec<u8>>;
 
-/// The loaders that this program has.
+/// The loaders in this program.
 ///
 /// # Errors
-/// When it has none.
+/// When it contains none.
 pub fn embedded() -> Result<Programs, Failure> {
     let programs: Programs =
         LOADERS.iter().filter_map(|(name, bytes)| Some((name.parse().ok()?, bytes.to_vec()))).collect();
     if programs.is_empty() {
-        return Err(Failure::new(codes::LOADER, "loader", "none is in this program"));
+        return Err(Failure::new(codes::LOADER, "loader", "this program contains none"));
     }
     Ok(programs)
 }
@@ -32,16 +32,16 @@ pub fn embedded() -> Result<Programs, Failure> {
 /// The loader for one architecture.
 ///
 /// # Errors
-/// When this program has none.
+/// When this program contains none.
 pub fn embedded_for(arch: Arch) -> Result<Vec<u8>, Failure> {
-    let none = || Failure::new(codes::LOADER, "loader", format!("none for {arch} is in this program"));
+    let none = || Failure::new(codes::LOADER, "loader", format!("this program contains none for {arch}"));
     embedded()?.remove(&arch).ok_or_else(none)
 }
 
 /// The EFI program in a file.
 ///
 /// # Errors
-/// When it cannot be read, or is none for this architecture.
+/// When it cannot be read, or is not for this architecture.
 pub fn read(arch: Arch, path: &Path) -> Result<Vec<u8>, Failure> {
     let object = path.as_os_str().as_bytes();
     // Its header comes first.
@@ -59,7 +59,7 @@ pub fn certificates(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// An EFI program for whatever machine.
+/// An EFI program for any machine.
 ///
 /// # Errors
 /// When it cannot be read.
@@ -67,7 +67,7 @@ pub fn read_any(path: &Path) -> Result<Vec<u8>, Failure> {
     input::read(path, LARGEST, &|_| Ok(()))
 }
 
-/// What the loaders of a boot image find beside them.
+/// Files beside the loaders on a boot image.
 #[derive(Debug, Default)]
 pub struct Settings {
     /// The words of `\cloudboot\cmdline`.

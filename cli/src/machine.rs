@@ -20,7 +20,7 @@ const BIOS_BOOT: Guid = Guid::from_bytes([
     0x48, 0x61, 0x68, 0x21, 0x49, 0x64, 0x6f, 0x6e, 0x74, 0x4e, 0x65, 0x65, 0x64, 0x45, 0x46, 0x49,
 ]);
 
-/// Problems that a command shows which was asked for something else.
+/// How many problems a command shows whose purpose is not to show them.
 const MOST_TOLD: usize = 8;
 
 /// Disks and what is on them.
@@ -31,7 +31,7 @@ pub struct Machine {
     pub volumes: Volumes,
 }
 
-/// Something that has bytes, and what it holds.
+/// A device and its content.
 #[derive(Serialize)]
 pub struct Device {
     /// Its id in commands, escaped: `disk.raw`, `disk.raw#2`.
@@ -46,7 +46,7 @@ pub struct Device {
     pub label: Option<String>,
     /// Identifier of the partition.
     pub uuid: Option<String>,
-    /// What stands on it, by blkid's name where it has one; `empty` where nothing does.
+    /// Its content, by blkid's name if it has one; `empty` if it has none.
     pub content: Option<&'static str>,
     /// `ok`; `degraded` if the partition table is damaged in part or a member is missing; `failed` if its content
     /// cannot be read.
@@ -64,13 +64,13 @@ pub struct Device {
     /// The name of the content for people.
     #[serde(skip)]
     pub title: Option<String>,
-    /// There is no driver for the content.
+    /// Whether no driver reads the content.
     #[serde(skip)]
     pub is_unread: bool,
 }
 
 impl Device {
-    /// The device, and all that stand on it.
+    /// The device, and all devices on it.
     pub fn all(&self) -> Vec<&Self> {
         [self].into_iter().chain(self.children.iter().flat_map(Self::all)).collect()
     }
@@ -82,7 +82,7 @@ impl Machine {
         Self::open_with(paths, backing, None)
     }
 
-    /// The same; a root of this name is a volume, however many its filesystem has.
+    /// The same; the root of this name is always a volume, however many roots its filesystem has.
     pub fn open_with(
         paths: &[OsString],
         backing: &Backing,
@@ -108,7 +108,7 @@ impl Machine {
         Ok(Self { images, volumes })
     }
 
-    /// Warns of what is wrong with the images although a volume can be read.
+    /// Warns about problems of the images although the volume can be read.
     pub fn tell_problems(&self) {
         let problems = self.volumes.problems();
         for problem in problems.iter().take(MOST_TOLD) {
@@ -118,12 +118,12 @@ impl Machine {
         }
         let others = problems.len().saturating_sub(MOST_TOLD);
         if others > 0 {
-            note(&format!("warning: {others} more problems, which `cloud-boot inspect` lists"));
+            note(&format!("warning: {others} more problems; `cloud-boot inspect` lists them"));
         }
     }
 
-    /// Volumes of which bytes had to be read from another copy, or rebuilt, although all devices are there, once for each
-    /// filesystem: what is wrong with them.
+    /// Volumes of which data had to be read from another copy or rebuilt although no device is missing, each with the
+    /// error; once for each filesystem.
     pub fn rebuilt(&self) -> Vec<(&Volume, Error)> {
         let all = self.volumes.all();
         let firsts = all.iter().enumerate().filter(|(i, volume)| {
@@ -133,7 +133,7 @@ impl Machine {
         firsts.filter_map(|(_, volume)| Some((volume, self.rebuilt_of(volume)?))).collect()
     }
 
-    /// The same of one volume.
+    /// The same for one volume.
     pub fn rebuilt_of(&self, volume: &Volume) -> Option<Error> {
         let home = volume.home();
         let details = volume.summary().unwrap_or_default().details;
@@ -141,14 +141,14 @@ impl Machine {
             details.into_iter().find(|(name, _)| *name == REBUILT).filter(|_| home.missing.is_empty())?;
         let members: Vec<String> = home.members.iter().map(|id| text(&self.id_of_device(*id))).collect();
         let whose = match &members[..] {
-            [device] => format!("{device} has wrong ones in a place"),
-            several => format!("one of {} has wrong ones", several.join(", ")),
+            [device] => format!("{device} has wrong data in places"),
+            several => format!("one of {} has wrong data", several.join(", ")),
         };
-        let state = format!("{bytes} were read from another copy, or rebuilt from parity: {whose}").into();
+        let state = format!("{bytes} were read from another copy or rebuilt from parity: {whose}").into();
         Some(Error::Degraded(Degraded { format: Format::Btrfs, state }))
     }
 
-    /// The id of a volume in commands: the device that it stands on, and its subvolume where it has several.
+    /// The id of a volume in commands: its device, and its subvolume if it has several.
     pub fn id_of(&self, volume: &Volume) -> Vec<u8> {
         let mark = if volume.subvolume().is_empty() { "" } else { ":" };
         let device = volume.home().members.first().map_or_else(|| b"?".to_vec(), |id| self.id_of_device(*id));
@@ -173,7 +173,7 @@ impl Machine {
         }
     }
 
-    /// An object that the loader's crates name (`hd0,gpt2 /boot/grub/grub.cfg`), by our names.
+    /// Translates an object named by the loader's crates (`hd0,gpt2 /boot/grub/grub.cfg`) to image names.
     pub fn object(&self, object: &str) -> Vec<u8> {
         let (name, rest) = object.split_at(object.find(' ').unwrap_or(object.len()));
         let volume = self.volumes.all().iter().find(|volume| volume.name() == name);
@@ -188,7 +188,7 @@ impl Machine {
         }
     }
 
-    /// The disks, with what stands on them.
+    /// The disks, with the devices on them.
     pub fn devices(&self) -> Vec<Device> {
         let is_disk = |id: &DeviceId| {
             self.volumes.device(*id).is_some_and(|device| matches!(device.kind, DeviceKind::Disk))
@@ -236,7 +236,7 @@ impl Machine {
     }
 }
 
-/// The names of a device's content: blkid's, and the one for people.
+/// Names of a device's content: blkid's, and the one to show.
 fn content(device: &vfs::Device, partition: Option<&Partition>) -> (Option<&'static str>, Option<String>) {
     let is_bios_boot = partition.is_some_and(|partition| partition.kind == PartitionKind::Gpt(BIOS_BOOT));
     match device.content {
@@ -247,7 +247,7 @@ fn content(device: &vfs::Device, partition: Option<&Partition>) -> (Option<&'sta
     }
 }
 
-/// The word of contracts and programs.
+/// The word in JSON and messages.
 pub fn health(health: Health) -> &'static str {
     match health {
         Health::Ok => "ok",

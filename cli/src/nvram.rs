@@ -21,12 +21,12 @@ use crate::{
 const EFIVARS: &str = "/sys/firmware/efi/efivars";
 /// Characters of a GUID.
 const GUID: usize = 36;
-/// Bytes of a chunk in which a volume is looked for: a multiple of `varstore::ALIGNMENT`.
+/// Bytes of a chunk that is searched for a store: a multiple of `varstore::ALIGNMENT`.
 const CHUNK: u64 = 1 << 20;
-/// MiB of a file in which a store is looked for: both flash banks of QEMU's virt machines behind one another, more
-/// than any machine's flash has.
+/// MiB of a file that are searched for a store: both flash banks of QEMU's virt machines, one after the other, which is
+/// more than any real flash.
 const FLASH_MIB: u64 = 128;
-/// Variables of a folder, and bytes of all of them: more than any firmware has room for.
+/// Limits for a folder, in variables and in bytes of all of them: more than any firmware can store.
 const MOST: usize = 16_384;
 const BYTES: u64 = 16 << 20;
 
@@ -35,7 +35,7 @@ const BYTES: u64 = 16 << 20;
 pub fn read(path: Option<&Path>, backing: &Backing) -> Result<(Vec<Variable>, Failures), Failure> {
     let path = path.unwrap_or(Path::new(EFIVARS));
     if !path.exists() && path == Path::new(EFIVARS) {
-        let cause = "this system was not started by UEFI, or efivarfs is not mounted";
+        let cause = "this system was not booted with UEFI, or efivarfs is not mounted";
         return Err(Failure::new(codes::NVRAM, EFIVARS, cause));
     }
     if path.is_dir() { of_folder(path) } else { Ok((of_file(path, backing)?, Failures::default())) }
@@ -49,11 +49,11 @@ fn of_file(path: &Path, backing: &Backing) -> Result<Vec<Variable>, Failure> {
     let Some((start, length)) = find(&**device).map_err(failed)? else {
         let is_whole = device.size() <= FLASH_MIB << 20;
         let place = if is_whole { "it".into() } else { format!("its first {FLASH_MIB} MiB") };
-        return Err(Failure::new(codes::NVRAM, object, format!("no store of variables is in {place}")));
+        return Err(Failure::new(codes::NVRAM, object, format!("no variable store in {place}")));
     };
     if length > varstore::LARGEST {
         let cause =
-            format!("its store has {length} bytes, more than the {} of the largest", varstore::LARGEST);
+            format!("its variable store has {length} bytes, more than the limit of {}", varstore::LARGEST);
         return Err(Failure::new(codes::NVRAM, object, cause));
     }
     let length = length.min(device.size() - start);
@@ -80,7 +80,7 @@ fn of_folder(path: &Path) -> Result<(Vec<Variable>, Failures), Failure> {
     let (mut variables, mut failures, mut left) = (Vec::new(), Failures::default(), BYTES);
     for entry in fs::read_dir(path).map_err(|error| failed(path, error))? {
         let path = entry.map_err(|error| failed(path, error))?.path();
-        // Anything else is no variable.
+        // Anything else is not a variable.
         let Some((name, vendor)) = path.file_name().and_then(|name| name.to_str()).and_then(split) else {
             continue;
         };
@@ -104,9 +104,9 @@ fn of_folder(path: &Path) -> Result<(Vec<Variable>, Failures), Failure> {
         variables.push(Variable { vendor: vendor.into(), name: name.into(), attributes, data });
     }
     if variables.is_empty() {
-        // Of no variables at all, nothing can be said: not that Secure Boot is off either.
+        // Without any variables nothing is known, not even that Secure Boot is off.
         let nothing = || {
-            let cause = "no variables are in it: none of its files is called NAME-GUID, as in efivarfs";
+            let cause = "no variables in it: no file is named NAME-GUID as in efivarfs";
             Failure::new(codes::NVRAM, path.as_os_str().as_bytes(), cause)
         };
         return Err(failures.into_failure().unwrap_or_else(nothing));

@@ -26,7 +26,7 @@ impl Printer {
         writeln!(self.out, "{line}").map_err(|error| Stop::of_output(&error))
     }
 
-    /// Prints a value as one line of JSON, which any terminal can show, too.
+    /// Prints a value as one line of JSON, which is safe to show on any terminal.
     pub fn json(&mut self, value: &impl Serialize) -> Result<(), Stop> {
         let json = json(value).map_err(|error| Stop::of_output(&io::Error::other(error)))?;
         writeln!(self.out, "{json}").map_err(|error| Stop::of_output(&error))
@@ -37,29 +37,29 @@ impl Printer {
         self.out.write_all(bytes).map_err(|error| Stop::of_output(&error))
     }
 
-    /// Returns when everything is written.
+    /// Flushes the output.
     pub fn finish(&mut self) -> Result<(), Stop> {
         self.out.flush().map_err(|error| Stop::of_output(&error))
     }
 }
 
-/// Tells on standard error what is not asked for and good to know, in one line.
+/// Prints a note or warning to standard error, in one line.
 pub fn note(what: &str) {
-    // Nobody is there to be told.
+    // Standard error is closed: nowhere to report it.
     let _ = writeln!(io::stderr(), "cloud-boot: {}", text(what.as_bytes()));
 }
 
-/// Tells of a failure, in one line.
+/// Prints a failure to standard error, in one line.
 pub fn complain(failure: &Failure) {
     let Failure { code, object, cause, names, advice } = failure;
     let names: Vec<String> = names.iter().map(|name| text(name)).collect();
     let (object, cause) = (text(object), text(cause.as_bytes()) + &names.join(", "));
     let advice = if advice.is_empty() { String::new() } else { format!("; {advice}") };
-    // Nobody is there to be told.
+    // Standard error is closed: nowhere to report it.
     let _ = writeln!(io::stderr(), "cloud-boot: {code} {object}: {cause}{advice}");
 }
 
-/// A name or text as it can be shown on any terminal: what is no UTF-8, control characters, and those that change
+/// A name or text that is safe to show on any terminal: invalid UTF-8, control characters, and characters that change
 /// the direction of text are escaped.
 pub fn text(bytes: &[u8]) -> String {
     let mut shown = String::new();
@@ -78,15 +78,15 @@ pub fn text(bytes: &[u8]) -> String {
     shown
 }
 
-/// A name of ours that is filled up to a column, and its value; without the spaces where the value is empty.
+/// A padded field name and its value; without the trailing spaces if the value is empty.
 pub fn field(name: fmt::Arguments<'_>, value: &str) -> String {
     if value.is_empty() { name.to_string().trim_end().into() } else { format!("{name}{value}") }
 }
 
-/// A value as JSON: the characters that [`text`] escapes are escaped as JSON has it, which means the same.
+/// A value as JSON: characters that [`text`] escapes are written as JSON escapes, which mean the same.
 fn json(value: &impl Serialize) -> serde_json::Result<String> {
     let (json, mut shown) = (serde_json::to_string(value)?, String::new());
-    // None of them stands outside of a string.
+    // In JSON, they occur in strings only.
     for c in json.chars() {
         if is_hidden(c) {
             c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| shown.push_str(&format!("\\u{unit:04x}")));
@@ -97,7 +97,7 @@ fn json(value: &impl Serialize) -> serde_json::Result<String> {
     Ok(shown)
 }
 
-/// Characters that are not seen and change how others are: control characters, marks of direction, ends of lines.
+/// Invisible characters that change how others are shown: control characters, direction marks, line separators.
 fn is_hidden(c: char) -> bool {
     let is_mark = matches!(
         c,

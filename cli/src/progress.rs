@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! How far long work is, on standard error where that is a terminal.
+//! Progress of long work, on standard error if it is a terminal.
 
 use std::io::{self, IsTerminal};
 
@@ -7,20 +7,20 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::printer::text;
 
-/// Bytes from which on work is long: less is done before anybody has read a line.
+/// Bytes from which on progress is shown: less is done before anyone could read it.
 const LONG: u64 = 64 << 20;
 
-/// Bytes done, their rate, and where the total is known how long the rest will take. Gone when it is dropped.
+/// A progress line: bytes done, rate, and the remaining time if the total is known. Removed when dropped.
 pub struct Progress {
     bar: ProgressBar,
     total: Option<u64>,
     done: u64,
-    /// Whether there is room for it: what is printed to the same terminal would run into it.
+    /// Whether it is shown: output to the same terminal would mix with it.
     is_wanted: bool,
 }
 
 impl Progress {
-    /// Of work that prints nothing. `total` in bytes.
+    /// For work that prints nothing. `total` in bytes.
     pub fn new(total: Option<u64>) -> Self {
         let template = match total {
             Some(_) => {
@@ -34,14 +34,14 @@ impl Progress {
         Self { bar, total, done: 0, is_wanted: true }
     }
 
-    /// Of work whose result is printed.
+    /// For work whose result is printed.
     pub fn beside_output(total: Option<u64>) -> Self {
         let mut progress = Self::new(total);
         progress.is_wanted = !io::stdout().is_terminal();
         progress
     }
 
-    /// So many bytes more are done, of this file or device.
+    /// Adds bytes that are done, of this file or device.
     pub fn add(&mut self, name: &[u8], bytes: usize) {
         if !self.is_wanted {
             return;
@@ -49,7 +49,7 @@ impl Progress {
         self.done = self.done.saturating_add(bytes as u64);
         if self.bar.is_hidden() && self.total.unwrap_or(self.done) >= LONG {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
-            // No terminal, or one that can show none.
+            // Not a terminal, or a dumb one.
             self.is_wanted = !self.bar.is_hidden();
         }
         self.bar.set_message(text(name));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A node of an image, as JSON has it.
+//! A node of an image, as JSON.
 
 use filesystem::{Attr, FileType};
 use serde::Serialize;
@@ -14,10 +14,10 @@ use crate::{
 /// Bytes of one read.
 const CHUNK: usize = 1024 * 1024;
 
-/// What checksums need: what may be read for them, and who is told how far it is.
+/// What checksums need: the budget of bytes to read, and the progress.
 pub type Sums<'s> = (&'s mut Budget, &'s mut Progress);
 
-/// A line of a manifest. A name or target that is no UTF-8 is given as base64.
+/// A line of a manifest. A name or target that is not UTF-8 is given as base64.
 #[derive(Default, Serialize)]
 pub struct Record {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,7 +80,7 @@ impl Record {
         }
     }
 
-    /// Says what could not be read; the first that is said stays.
+    /// Sets the error; the first one stays.
     pub fn fail(&mut self, trouble: &Trouble) {
         if self.trouble.is_none() {
             self.error = Some(format!("{} {}", trouble.code, trouble.cause));
@@ -107,7 +107,7 @@ pub fn word(kind: FileType) -> &'static str {
     }
 }
 
-/// Hands a file's bytes out, piece by piece: as many as it says that it has.
+/// Reads a file piece by piece, up to the size in its attributes.
 pub fn read<E: From<Trouble>>(
     node: &Node<'_>,
     size: u64,

@@ -3,8 +3,8 @@
 
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
 
-/// Words as one line that gives a shell the same words. Bytes that a terminal would not show as they are stand in
-/// `$'…'`, which POSIX has since 2024, bash and zsh always.
+/// Quotes words as one line that a shell splits into the same words. Bytes that a terminal would not show as they are
+/// are quoted as `$'…'`: POSIX has it since 2024, bash and zsh always.
 pub fn line<'w>(words: impl IntoIterator<Item = &'w OsStr>) -> String {
     let quoted: Vec<String> = words.into_iter().map(|word| quote(word.as_bytes())).collect();
     quoted.join(" ")

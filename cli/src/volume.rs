@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Which volume is meant.
+//! Selects the volume that the user means.
 
 use vfs::{DeviceId, RootName, Volume};
 
@@ -10,14 +10,14 @@ use crate::{
     printer::text,
 };
 
-/// Files that only an operating system's own volume has.
+/// Files that only the root volume of an operating system has.
 const OS: [&[u8]; 2] = [b"/etc/os-release", b"/usr/lib/os-release"];
 /// Volumes that a message lists.
 const MOST: usize = 8;
 
-/// The volume that `wanted` means: its id, label or UUID, or a form of `cloudboot.disk`; without it the only one,
-/// or the only one that holds an operating system. Of several roots of one filesystem the default one is meant, unless
-/// only others hold one.
+/// The volume that `wanted` names: by id, label or UUID, or by a form of `cloudboot.disk`; without it the only volume,
+/// or the only one with an operating system. Of several roots of one filesystem, the default one, unless only others
+/// hold an operating system.
 pub fn pick<'a>(machine: &'a Machine, wanted: Option<&[u8]>) -> Result<&'a Volume, Failure> {
     let all = || machine.volumes.all().iter();
     let mut meant: Vec<&Volume> = match wanted {
@@ -37,15 +37,15 @@ pub fn pick<'a>(machine: &'a Machine, wanted: Option<&[u8]>) -> Result<&'a Volum
     let object = wanted.unwrap_or(b"volume");
     let (cause, listed) = match meant.is_empty() {
         true => ("no such volume; available", all().collect()),
-        false => ("more than one is meant", meant),
+        false => ("more than one matches", meant),
     };
     let names = listed.into_iter().take(MOST).map(|volume| shown(machine, volume)).collect();
     let failure = Failure { names, ..Failure::new(codes::VOLUME, object, format!("{cause}: ")) };
     Err(if wanted.is_some() { with_missing(machine, failure) } else { failure })
 }
 
-/// The failure, with the advice to attach devices if too many are missing to read a filesystem: it may hold what was not
-/// found.
+/// The failure, with the advice to add devices if a filesystem lacks too many to be read: what was not found may be
+/// on it.
 fn with_missing(machine: &Machine, failure: Failure) -> Failure {
     let mut problems = machine.volumes.problems().iter();
     let Some(problem) = problems.find(|problem| matches!(problem.error, vfs::Error::Missing(_))) else {
@@ -56,8 +56,8 @@ fn with_missing(machine: &Machine, failure: Failure) -> Failure {
     Failure { advice, ..failure }
 }
 
-/// The root called `name` of the filesystem that `wanted` means, or of the only one that has it. `text` is how the name
-/// was given.
+/// The root called `name` of the filesystem that `wanted` names, or of the only one that has it. `text` is the name as
+/// it was given.
 pub fn pick_root<'a>(
     machine: &'a Machine,
     wanted: Option<&[u8]>,
@@ -66,7 +66,7 @@ pub fn pick_root<'a>(
 ) -> Result<&'a Volume, Failure> {
     let all = machine.volumes.all();
     let meant: Vec<&Volume> = match wanted {
-        // Any root means its filesystem.
+        // Any root stands for its filesystem.
         Some(wanted) => all.iter().filter(|volume| is_meant(machine, volume, wanted)).collect(),
         None => all.iter().collect(),
     };
@@ -89,16 +89,16 @@ pub fn pick_root<'a>(
         [] => ("no such subvolume; available", names(&roots, path)),
         _ if !are_one(&found) => {
             let names = names(&found, |volume| machine.id_of(volume));
-            let failure = Failure::new(codes::SUBVOLUME, text, "more than one is meant: ");
-            return Err(Failure { names, advice: "--volume with one of these".into(), ..failure });
+            let failure = Failure::new(codes::SUBVOLUME, text, "more than one matches: ");
+            return Err(Failure { names, advice: "use --volume with one of these".into(), ..failure });
         }
-        _ => ("more than one is meant", names(&found, |volume| machine.id_of(volume))),
+        _ => ("more than one matches", names(&found, |volume| machine.id_of(volume))),
     };
     Err(Failure { names, ..Failure::new(codes::SUBVOLUME, text, format!("{cause}: ")) })
 }
 
-/// The failure to find `wanted` in a subvolume, with the other subvolumes that have it or, if none has, with all others.
-/// As it was where there are no others.
+/// The failure to find `wanted` in a subvolume, with the other subvolumes that have it or, if none has, with all
+/// others. Unchanged if there are no others.
 pub fn in_others(machine: &Machine, volume: &Volume, wanted: &[u8], failure: Failure) -> Failure {
     let is_other = |other: &&Volume| other.is_beside(volume) && other.id() != volume.id();
     let others: Vec<&Volume> = machine.volumes.all().iter().filter(is_other).collect();
@@ -108,10 +108,10 @@ pub fn in_others(machine: &Machine, volume: &Volume, wanted: &[u8], failure: Fai
         (false, true) => ("not found in this subvolume; others: ", names(&others, path)),
         (false, false) => ("not found in this subvolume, but in: ", names(&having, path)),
     };
-    Failure { cause: cause.into(), names, advice: "--subvol reads another".into(), ..failure }
+    Failure { cause: cause.into(), names, advice: "use --subvol to read another".into(), ..failure }
 }
 
-/// What the first of these volumes are called.
+/// Names of the first of these volumes.
 fn names(volumes: &[&Volume], called: impl Fn(&Volume) -> Vec<u8>) -> Vec<Vec<u8>> {
     let more = (volumes.len() > MOST).then(|| b"and others".to_vec());
     volumes.iter().take(MOST).map(|volume| called(volume)).chain(more).collect()
@@ -124,11 +124,11 @@ fn path(root: &Volume) -> Vec<u8> {
 
 fn without_roots(machine: &Machine, text: &str, meant: &[&Volume]) -> Failure {
     let names = meant.iter().take(MOST).map(|volume| shown(machine, volume)).collect();
-    let advice = "only btrfs has them: leave --subvol and --snapshot out".into();
+    let advice = "only btrfs has subvolumes: leave out --subvol and --snapshot".into();
     Failure { names, advice, ..Failure::new(codes::SUBVOLUME, text, "no subvolumes on ") }
 }
 
-/// What could not be read is the reason, where there is one.
+/// The failure to find any volume; the reason is what could not be read, if there is such a thing.
 fn no_volume(machine: &Machine) -> Failure {
     let images: Vec<&[u8]> = machine.images.iter().map(|image| image.id.as_slice()).collect();
     let unread = machine.devices().iter().flat_map(Device::all).find_map(unread);
@@ -145,7 +145,7 @@ pub fn unread(device: &Device) -> Option<String> {
     Some(format!("{} is {title}", device.id))
 }
 
-/// Whether all are roots of one filesystem; the default one stands first.
+/// Whether all are roots of one filesystem. (The default one comes first.)
 fn are_one(volumes: &[&Volume]) -> bool {
     volumes.iter().zip(volumes.iter().skip(1)).all(|(one, other)| one.is_beside(other))
 }
@@ -159,11 +159,11 @@ fn is_meant(machine: &Machine, volume: &Volume, wanted: &[u8]) -> bool {
         || volume.has_uuid(name)
         || volume.has_partuuid(name)
         || volume.home().members.iter().any(|device| is_device(machine, *device, wanted))
-        // Linux's names of disks depend on the machine: only the other forms mean something here.
+        // Linux's disk names depend on the machine: only the other forms are meaningful here.
         || (!name.is_empty() && flow::is_selected(&machine.volumes, volume, name, &[]))
 }
 
-/// A device means all that stands on it.
+/// Whether `wanted` names the device or one below it: a device stands for everything on it.
 fn is_device(machine: &Machine, device: DeviceId, wanted: &[u8]) -> bool {
     let id = machine.id_of_device(device);
     id == wanted || text(&id).as_bytes() == wanted

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Walking a tree of an image, whatever the image says.
+//! Walks a tree of an image within limits, even if the image is malformed.
 
 use code::Code;
 use vfs::{Error, Node};
 
 use crate::codes;
 
-/// Folders within folders.
+/// Limit of nested folders.
 const DEEPEST: usize = 256;
-/// How often that may be reached: where it is more often, folders contain each other, and no more are entered.
+/// How often that limit may be reached before no more folders are entered: then folders contain each other.
 const MOST_DEEP: u32 = 64;
-/// Names that are known and still to be visited: of the longest kind, they need 47 MiB.
+/// Limit of names still to be visited: with the longest names, they need 47 MiB.
 const MOST_WAITING: usize = 131_072;
-/// Bytes of the disk that a name needs at least, whatever the format.
+/// Least bytes of the disk for a name, in any format.
 const BYTES_PER_NAME: u64 = 8;
-/// Names that are visited of the largest image: folders that contain themselves end within a minute.
+/// Limit of names for the largest image: a folder that contains itself ends within a minute.
 const MOST_NAMES: u64 = 16_000_000;
-/// Names and bytes that even the smallest image may have.
+/// Names and bytes that are allowed for even the smallest image.
 const NAMES: u64 = 4096;
 const BYTES: u64 = 1 << 30;
-/// Files may be larger than the image, by holes.
+/// Files may be larger than the image, due to holes.
 const HOLES: u64 = 16;
 
 /// In which order a tree is visited.
@@ -27,7 +27,7 @@ const HOLES: u64 = 16;
 pub enum Order {
     /// By the bytes of whole paths: `/a`, `/a-b`, `/a/c`.
     Bytes,
-    /// A folder's content directly behind it.
+    /// A folder's content directly after it.
     Tree,
 }
 
@@ -43,7 +43,7 @@ pub struct Visit<'v, 'a> {
     pub node: &'v Node<'a>,
     /// Its attributes.
     pub attr: Result<filesystem::Attr, Error>,
-    /// Why a folder is not entered, or in part only.
+    /// Why a folder is not entered, or only in part.
     pub trouble: Option<Trouble>,
 }
 
@@ -62,7 +62,8 @@ impl From<&Error> for Trouble {
     }
 }
 
-/// What an image of a size can honestly hold: what ends folders that contain themselves, and files of holes only.
+/// What an image of a given size can plausibly hold: the bound for folders that contain themselves and for files of
+/// holes only.
 pub struct Budget {
     names: u64,
     bytes: u64,
@@ -70,7 +71,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Of images of so many bytes together.
+    /// The budget for images of `size` bytes in total.
     pub fn new(size: u64) -> Self {
         Self {
             names: (size / BYTES_PER_NAME).saturating_add(NAMES).min(MOST_NAMES),
@@ -89,7 +90,7 @@ impl Budget {
     fn take_names(&mut self, count: usize) -> Result<(), Trouble> {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         let left = self.names.checked_sub(count);
-        self.names = left.ok_or_else(|| limit("more names than an image of its size holds"))?;
+        self.names = left.ok_or_else(|| limit("more names than an image of this size can hold"))?;
         Ok(())
     }
 }
@@ -106,7 +107,7 @@ enum Item<'a> {
 }
 
 impl Item<'_> {
-    /// Its place among the others of its folder: a folder's content comes where the slash belongs.
+    /// Its sort key in its folder: a folder sorts as if its name ended in a slash.
     fn key(&self) -> impl Iterator<Item = u8> {
         let (name, slash) = match self {
             Self::Show(name, _) => (name, None),
@@ -159,7 +160,7 @@ pub fn walk<'a, E>(
     Ok(())
 }
 
-/// Puts a folder's content where it belongs.
+/// Inserts a folder's content in order.
 fn enter<'a>(items: &mut Vec<Item<'a>>, item: Item<'a>, order: Order) {
     let mut at = items.len();
     while order == Order::Bytes && at > 0 && items[at - 1].key().lt(item.key()) {
@@ -168,7 +169,7 @@ fn enter<'a>(items: &mut Vec<Item<'a>>, item: Item<'a>, order: Order) {
     items.insert(at, item);
 }
 
-/// The names of a folder, the first one last, and why there may be more.
+/// The names of a folder in reverse order, and why the list may be incomplete.
 fn list<'a>(
     node: &Node<'a>,
     depth: usize,
@@ -180,7 +181,7 @@ fn list<'a>(
     }
     if depth >= DEEPEST {
         budget.deep -= 1;
-        return Err(limit("more than 256 folders within each other"));
+        return Err(limit("folders nested more than 256 deep"));
     }
     let list = node.listing().map_err(|error| Trouble::from(&error))?;
     let names = list.entries;
@@ -196,7 +197,7 @@ fn limit(cause: &str) -> Trouble {
     Trouble { code: codes::LIMIT, cause: cause.into() }
 }
 
-/// The path from the root, without slashes that mean nothing.
+/// The absolute path, without redundant slashes.
 fn absolute(path: &[u8]) -> Vec<u8> {
     let names: Vec<&[u8]> = path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect();
     [b"/", names.join(&b'/').as_slice()].concat()

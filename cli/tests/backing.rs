@@ -110,10 +110,10 @@ fn without_the_option_nothing_is_followed() {
     let base = work.raw("base.raw", 3);
     let middle = work.overlay("middle", &base, "raw", SIZE, &[]);
     let top = work.overlay("top", &middle, "qcow2", SIZE, &[]);
-    let advice = "--backing FILE for each file that an overlay names, no more";
+    let advice = "give --backing FILE for each backing file that an overlay needs, and for no others";
     let said = |overlay: &str, name: &str| {
         format!(
-            "cloud-boot: E-CLI-BACKING {overlay}: an overlay of \"{name}\", which is not followed unasked; {advice}"
+            "cloud-boot: E-CLI-BACKING {overlay}: an overlay of \"{name}\", which was not given; {advice}"
         )
     };
     let path = format!("{middle}:/boot");
@@ -129,7 +129,7 @@ fn without_the_option_nothing_is_followed() {
     assert!(failed(&["inspect", &top]).contains("\\x1b[31m\\n\""));
     assert_eq!(
         failed(&["inspect", &middle, "--backing", &base, "--backing", &base]),
-        format!("cloud-boot: E-CLI-BACKING {base}: no image names a backing file that it could be; {advice}")
+        format!("cloud-boot: E-CLI-BACKING {base}: no image needs this backing file; {advice}")
     );
     assert!(failed(&["inspect", &base, "--backing", &base]).contains("E-CLI-BACKING"));
     let gone = failed(&["inspect", &middle, "--backing", "/gone"]);

@@ -77,7 +77,7 @@ fn what_is_built_in_is_shown_on_every_architecture() {
         let found = ["arch", "cmdline", "locked", "roots", "signed"].map(|name| report[name].clone());
         assert_eq!(serde_json::json!(found), expected);
         let shown = said(&["inspect", text(&out)]);
-        assert!(shown.contains("of a registry, only what is signed by 2 of them"), "{shown}");
+        assert!(shown.contains("from a registry, only what is signed by 2 of them"), "{shown}");
     }
 }
 
@@ -88,7 +88,7 @@ fn inspect_says_what_the_settings_make_of_a_key() {
     for (number, words, policy) in [
         (1, "cloudboot.cosign=off", "anything: cloudboot.cosign=off starts whatever a registry has"),
         (2, "cloudboot.cosign=warn", "cloudboot.cosign=warn starts what is not signed, with a warning"),
-        (3, "cloudboot.local=1", "signed by one of them; entries of disks, too (cloudboot.local=1)"),
+        (3, "cloudboot.local=1", "signed by one of them; entries on disks, too (cloudboot.local=1)"),
     ] {
         let out = folder.join(number.to_string());
         let secret = format!("{words} rd.cloudboot.user=me rd.cloudboot.pass=hunter2");
@@ -112,7 +112,7 @@ fn a_key_beside_the_loader_counts_by_its_digest() {
     assert_eq!((&report()["key_files"], &report()["locked"]), (&file, &Value::Bool(true)));
     let shown = said(&["inspect", text(&out)]);
     assert!(shown.contains(&format!("key      in /cloudboot/a.pub, which must be {digest}\n")), "{shown}");
-    assert!(shown.contains("of a registry, only what is signed by one of them"), "{shown}");
+    assert!(shown.contains("from a registry, only what is signed by one of them"), "{shown}");
     // A loader that another program has made, with the path alone.
     let mut bytes = fs::read(&out).unwrap();
     let at = bytes.windows(12).position(|window| window == b"@sha256:aaaa").unwrap();
@@ -123,8 +123,8 @@ fn a_key_beside_the_loader_counts_by_its_digest() {
         (&Value::Null, &Value::Bool(true))
     );
     let shown = said(&["inspect", text(&out)]);
-    assert!(shown.contains(" does not count: no digest; expected /PATH@sha256:HEX\n"), "{shown}");
-    assert!(shown.contains("nothing of a registry: no key counts"), "{shown}");
+    assert!(shown.contains(" is ignored: no digest; expected /PATH@sha256:HEX\n"), "{shown}");
+    assert!(shown.contains("nothing from a registry: no key is valid"), "{shown}");
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn other_programs_read_what_comes_out() {
     run("sbverify", &["--cert", text(&crt), text(&signed)]);
     assert!(said(&["inspect", text(&signed)]).contains(", signed for Secure Boot"));
     let again = ["build", "--arch", "x86_64", "--cmdline", "cloudboot.debug=1"];
-    for (from, cause) in [(&signed, "it is signed; take the unsigned one"), (&out, "")] {
+    for (from, cause) in [(&signed, "it is signed; use the unsigned file"), (&out, "")] {
         let made = folder.join("again.efi");
         let args = [&again[..], &["--loader", text(from), "--out", text(&made)]].concat();
         match cause {
@@ -189,10 +189,10 @@ fn what_cannot_be_built_in_is_refused() {
         (
             &["--cmdline", "cloudboot.cosign.trusted-root=/t.json@sha256:00"],
             2,
-            "not a digest behind the @; expected /PATH@sha256:HEX, or use --trusted-root FILE",
+            "no valid digest after the @; expected /PATH@sha256:HEX, or use --trusted-root FILE",
         ),
         (&["--threshold", "1"], 2, "--cosign-key"),
-        (&["--ca", text(&key)], 1, "no CERTIFICATE section in it"),
+        (&["--ca", text(&key)], 1, "no CERTIFICATE section"),
         (&["--cmdline", "cloudboot.tarket=x"], 2, "E-CONFIG-UNKNOWN"),
         (&["--trusted-root", text(&crt)], 2, "--identity"),
         (&["--trusted-root", text(&crt), "--identity", "a", "--issuer", "b"], 1, "E-CLI-FILE"),

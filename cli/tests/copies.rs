@@ -129,7 +129,8 @@ fn a_file_comes_out_through_links_of_the_image() {
     // What is there is left as it is.
     fs::write(work.0.join("out/kernel"), "mine").unwrap();
     let target = work.path("out/kernel");
-    let said = format!("cloud-boot: E-CLI-TARGET {target}: File exists (os error 17); another target\n");
+    let said =
+        format!("cloud-boot: E-CLI-TARGET {target}: File exists (os error 17); choose another target\n");
     assert_eq!(cp(&[format!("{image}:/kernel"), target]), (1, said.clone()));
     assert_eq!(cp(&[format!("{image}:/kernel"), work.path("out")]), (1, said));
     assert_eq!(fs::read(work.0.join("out/kernel")).unwrap(), b"mine");
@@ -147,7 +148,7 @@ fn a_target_is_named_with_its_whole_path() {
     let image = work.image();
     work.replace(b"\x01a\x1b", b"\x01b\x1b");
     let said = |target: &str| {
-        let cause = "File exists (os error 17); another target";
+        let cause = "File exists (os error 17); choose another target";
         format!("cloud-boot: E-CLI-TARGET {target}/folder/b\\x1b: {cause}\n")
     };
     assert_eq!(cp(&[format!("{image}:/top"), work.path("out")]), (1, said(&work.path("out/top"))));

@@ -56,7 +56,7 @@ fn formats_that_are_not_read_are_named() {
         for args in [&["inspect", &image][..], &["dev", "cat", &image]] {
             let said = said(1, args);
             let expected = format!(
-                "cloud-boot: E-CLI-IMAGE {image}: it is no disk image but {name}: qemu-img convert -O qcow2; "
+                "cloud-boot: E-CLI-IMAGE {image}: it is {name}, not a disk image; convert it: qemu-img convert -O qcow2; "
             );
             assert!(said.starts_with(&expected), "{said}");
         }

@@ -157,7 +157,7 @@ fn an_image_without_filesystem_is_told_from_an_unclear_one() {
     fs::write(&image, vec![0; 100_000]).unwrap();
     let (code, said) = call(&["fs", "ls", image.to_str().unwrap()]);
     let expected = "cloud-boot: E-CLI-NONE zeros: no filesystem that cloud-boot can read; \
-                    cloud-boot inspect shows what there is\n";
+                    cloud-boot inspect shows what is on the images\n";
     assert_eq!((code, said.as_str()), (1, expected));
 }
 
@@ -184,14 +184,14 @@ fn what_is_no_image_is_said() {
     let (code, said) = call(&["inspect", &missing]);
     let expected = format!(
         "cloud-boot: E-CLI-IMAGE {missing}: No such file or directory (os error 2); \
-         name a raw, qcow2 or VHD image or a block device that you may read, and each once\n"
+         name a raw, qcow2 or VHD image or a block device that you may read, and name each only once\n"
     );
     assert_eq!((code, said), (1, expected));
     run("mkfifo", &[&path("pipe")]);
     for (args, cause) in [
-        (["inspect", &path("pipe")].as_slice(), "neither a file nor a block device"),
-        (&["inspect", dir.to_str().unwrap()], "neither a file nor a block device"),
-        (&["inspect", "/dev/null"], "neither a file nor a block device"),
+        (["inspect", &path("pipe")].as_slice(), "not a file or block device"),
+        (&["inspect", dir.to_str().unwrap()], "not a file or block device"),
+        (&["inspect", "/dev/null"], "not a file or block device"),
         (&["inspect", &path("same"), &path("same")], "given twice"),
     ] {
         fs::write(path("same"), "").unwrap();

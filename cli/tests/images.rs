@@ -373,12 +373,12 @@ fn dev_yields_the_bytes() {
     assert!(printed(&["dev", "cat", &disk, "--offset", &bytes.len().to_string()]).is_empty());
     assert_eq!(
         failed(&["dev", "cat", &disk, "--offset", &(bytes.len() + 1).to_string()]),
-        "cloud-boot: E-CLI-RANGE disk.raw: it has 12582912 bytes; smaller --offset and --length"
+        "cloud-boot: E-CLI-RANGE disk.raw: it has 12582912 bytes; use a smaller --offset or --length"
     );
     assert_eq!(
         failed(&["dev", "cat", &disk, "--device", "disk.raw#2"]),
         "cloud-boot: E-CLI-DEVICE disk.raw#2: no such device; available: disk.raw, disk.raw#1, \
-         disk.raw#15; --device with one that cloud-boot dev ls shows"
+         disk.raw#15; use --device with one that cloud-boot dev ls shows"
     );
 }
 
@@ -567,16 +567,13 @@ fn volumes_are_named_by_all_their_names() {
     assert_eq!(
         failed(&["fs", "ls", &disk, "--volume", "other"]),
         "cloud-boot: E-CLI-VOLUME other: no such volume; available: disk.raw#1 (ext4 \"root\"), \
-         disk.raw#15 (vfat \"EFI\"); --volume with one that cloud-boot inspect shows"
+         disk.raw#15 (vfat \"EFI\"); use --volume with one that cloud-boot inspect shows"
     );
     // Two disks with an operating system each: neither is guessed.
     let other = work.path("other");
     fs::copy(work.path("ext4"), &other).unwrap();
     let both = failed(&["fs", "ls", &disk, &other]);
-    assert!(
-        both.starts_with("cloud-boot: E-CLI-VOLUME volume: more than one is meant: disk.raw#1"),
-        "{both}"
-    );
+    assert!(both.starts_with("cloud-boot: E-CLI-VOLUME volume: more than one matches: disk.raw#1"), "{both}");
     assert!(text(&["fs", "ls", &disk, &other, "--volume", "other", "--path", "/etc"]).contains("os-release"));
 }
 
@@ -637,7 +634,7 @@ fn output_that_cannot_be_written_is_an_error() {
     let output = program().args(["inspect", &work.ext4()]).stdout(full).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     let expected = "cloud-boot: E-CLI-OUTPUT standard output: No space left on device (os error 28); \
-                    look at what it leads to\n";
+                    check the file, disk or program that it goes to\n";
     assert_eq!((output.status.code(), said.as_str()), (Some(1), expected));
 }
 

@@ -74,7 +74,7 @@ fn in_guest() {
     let refused = iso();
     let said = String::from_utf8_lossy(&refused.stderr);
     assert_eq!(refused.status.code(), Some(1), "{said}");
-    assert!(said.contains("E-CLI-TARGET /dev/ubda: ") && said.contains("that nobody uses"), "{said}");
+    assert!(said.contains("E-CLI-TARGET /dev/ubda: ") && said.contains("that is not in use"), "{said}");
     assert_eq!(&start()[0x438..0x43a], b"\x53\xef", "the filesystem is there");
 
     run("umount", &[MOUNTED]);

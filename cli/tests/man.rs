@@ -97,8 +97,8 @@ Disks and partitions, by the names that `dev cat` takes
 .SH OPTIONS
 .TP
 \\fB\\-\\-backing\\fR \\fI<FILE>\\fR
-The backing file of a qcow2 overlay. Several times for chains, nearest first, and for several overlays in the order of \
-     the images
+The backing file of a qcow2 overlay; may be given several times: for a chain, nearest first; for several overlays, in the \
+     order of the images
 .TP
 \\fB\\-\\-json\\fR
 One line of JSON
@@ -107,13 +107,13 @@ One line of JSON
 Print help
 .TP
 <\\fIIMAGE\\fR>
-Images or block devices, together the machine\\*(Aqs disks
+Images or block devices: the disks of one machine
 .SH EXAMPLES
 .nf
   cloud\\-boot dev ls disk.raw
       the disk, and its partitions as disk.raw#1, disk.raw#2
   cloud\\-boot dev ls \\-\\-json disk.raw
-      the same for programs, as `inspect \\-\\-json` has it
+      the same as JSON, in the format of `inspect \\-\\-json`
 .fi
 ";
     assert_eq!(page.replace(marks, "").replace(" \n", "\n"), expected.replace("VERSION", VERSION));
@@ -171,7 +171,8 @@ fn a_folder_that_cannot_be_made_is_said_and_who_stops_reading_is_no_error() {
     fs::write(dir.join("file"), "").unwrap();
     let folder = dir.join("file").to_str().unwrap().to_string();
     let output = call(&["man", "--out", &folder]);
-    let said = format!("cloud-boot: E-CLI-TARGET {folder}: File exists (os error 17); another target\n");
+    let said =
+        format!("cloud-boot: E-CLI-TARGET {folder}: File exists (os error 17); choose another target\n");
     assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(1), said));
     for args in [["completions", "bash"].as_slice(), &["man"]] {
         let mut child = program().args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

@@ -115,7 +115,7 @@ cloud-boot
   CloudBootCmdline         cloudboot.debug=1 cloudboot.disk.luks-passphrase=***
   CloudBootTarget          debian.conf
   CloudBootLog             0.0.1 on x86_64, started debian.conf
-    (2 lines are left out)
+    (2 lines dropped)
        0.060 s  discover 2 disks
       12.345 s  start \\x1b[31m
 secure boot
@@ -216,7 +216,7 @@ fn a_folder_as_efivarfs_has_it_is_read() {
 fn a_folder_without_variables_says_nothing_of_secure_boot() {
     let dir = work_dir("no-variables");
     let expected = format!(
-        "cloud-boot: E-CLI-NVRAM {}: no variables are in it: none of its files is called NAME-GUID, as in efivarfs; \
+        "cloud-boot: E-CLI-NVRAM {}: no variables in it: no file is named NAME-GUID as in efivarfs; \
          name the *_VARS.fd of a machine whose firmware is EDK II, or its efivarfs",
         dir.display()
     );
@@ -227,7 +227,7 @@ fn a_folder_without_variables_says_nothing_of_secure_boot() {
     assert_eq!(failed(&[&dir]), expected);
     fs::create_dir(dir.join(format!("SetupMode-{GLOBAL}"))).unwrap();
     assert!(failed(&[&dir]).starts_with("cloud-boot: E-CLI-FILE "));
-    assert!(failed(&["/"]).starts_with("cloud-boot: E-CLI-NVRAM /: no variables are in it"));
+    assert!(failed(&["/"]).starts_with("cloud-boot: E-CLI-NVRAM /: no variables in it"));
 }
 
 /// Reading all of it would take days.
@@ -239,8 +239,7 @@ fn a_disk_is_not_searched_to_its_end() {
     run("qemu-img", &["create", "-q", "-f", "qcow2", "-o", "cluster_size=2M", &path("qcow2"), "1E"]);
     for image in [path("raw"), path("qcow2")] {
         let said = failed(&[&image]);
-        let expected =
-            format!("cloud-boot: E-CLI-NVRAM {image}: no store of variables is in its first 128 MiB; ");
+        let expected = format!("cloud-boot: E-CLI-NVRAM {image}: no variable store in its first 128 MiB; ");
         assert!(said.starts_with(&expected), "{said}");
     }
     // The last place where one is found, and the first where none is.
@@ -261,7 +260,7 @@ fn what_is_no_store_is_said() {
     fs::write(path("zeros"), vec![0; 3 << 20]).unwrap();
     assert_eq!(
         failed(&[path("zeros")]),
-        format!("cloud-boot: E-CLI-NVRAM {}: no store of variables is in it; {advice}", path("zeros"))
+        format!("cloud-boot: E-CLI-NVRAM {}: no variable store in it; {advice}", path("zeros"))
     );
     let mut damaged = fs::read(STORE).unwrap();
     damaged[100] = 0;
@@ -318,10 +317,10 @@ fn epochs_are_forgotten_and_nothing_else() {
     let (code, lines, errors) = reset(&["--epoch", &store]);
     assert_eq!((code, errors.as_str()), (Some(0), ""));
     let expected =
-        format!("removed CloudBootEpoch-00\nremoved CloudBootEpoch-11\n{store}: 2 epochs are forgotten\n");
+        format!("removed CloudBootEpoch-00\nremoved CloudBootEpoch-11\n{store}: 2 epochs removed\n");
     assert_eq!(lines, expected);
     assert_eq!(own_names(&store), ["CloudBootCache", "CloudBootTarget"]);
-    assert_eq!(reset(&["--epoch", &store]).1, format!("{store}: no epoch is kept in it\n"));
+    assert_eq!(reset(&["--epoch", &store]).1, format!("{store}: no epochs found\n"));
     assert_eq!(reset(&[&store]).0, Some(2), "nothing is said to be reset");
     let qcow2 = dir.join("VARS.qcow2").to_str().unwrap().to_string();
     run("qemu-img", &["convert", "-O", "qcow2", &store, &qcow2]);
@@ -334,12 +333,12 @@ fn epochs_are_forgotten_and_nothing_else() {
 fn a_cache_is_forgotten_and_nothing_else() {
     let dir = work_dir("nvram-reset-cache");
     let store = kept(&dir);
-    let expected = format!("removed CloudBootCache\n{store}: the cache is forgotten\n");
+    let expected = format!("removed CloudBootCache\n{store}: cache removed\n");
     assert_eq!(reset(&["--cache", &store]), (Some(0), expected, String::new()));
     assert_eq!(own_names(&store), ["CloudBootEpoch-00", "CloudBootEpoch-11", "CloudBootTarget"]);
     let both = format!(
-        "removed CloudBootEpoch-00\nremoved CloudBootEpoch-11\n{store}: 2 epochs are forgotten\n\
-         {store}: no cache is known in it\n"
+        "removed CloudBootEpoch-00\nremoved CloudBootEpoch-11\n{store}: 2 epochs removed\n\
+         {store}: no cache found\n"
     );
     assert_eq!(reset(&["--cache", "--epoch", &store]), (Some(0), both, String::new()));
     assert_eq!(own_names(&store), ["CloudBootTarget"]);

@@ -87,7 +87,7 @@ fn what_is_pushed_is_pulled_by_us_and_by_oras() {
     same_files(folder, &folder.join("oras"));
     // Nothing is overwritten unless that is said.
     let refused = failed(folder, &["pull", "--plain-http", &reference, "--out", "again"]);
-    assert!(refused.starts_with("cloud-boot: E-CLI-TARGET again/vmlinuz: it is there already"), "{refused}");
+    assert!(refused.starts_with("cloud-boot: E-CLI-TARGET again/vmlinuz: it already exists"), "{refused}");
     let json = text(folder, &["pull", "--plain-http", &reference, "--out", "again", "--force", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(
@@ -118,10 +118,10 @@ fn annotations_stand_in_the_manifest() {
     let many: Vec<String> = (0..65).map(|number| format!("--annotation={number}=x")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     for (annotations, words) in [
-        (&["--annotation", "name"][..], "not of the form KEY=VALUE"),
-        (&["--annotation", "=value"], "not of the form KEY=VALUE"),
-        (&["--annotation", "org.cloudboot.epoch=two"], "not a decimal number"),
-        (&["--annotation", "org.cloudboot.epoch="], "not a decimal number"),
+        (&["--annotation", "name"][..], "expected KEY=VALUE"),
+        (&["--annotation", "=value"], "expected KEY=VALUE"),
+        (&["--annotation", "org.cloudboot.epoch=two"], "must be a decimal number"),
+        (&["--annotation", "org.cloudboot.epoch="], "must be a decimal number"),
         (&["--annotation", "a=1", "--annotation", "a=2"], "an annotation is given twice"),
         (&many, "more than 64 annotations"),
     ] {
@@ -309,7 +309,7 @@ fn failures_are_one_line_each() {
     for (args, expected) in [
         (
             &["push", "oci:layout", "strange"][..],
-            "cloud-boot: E-CLI-PART strange: not clear what it is; say it",
+            "cloud-boot: E-CLI-PART strange: content not recognized; name the kind",
         ),
         (&["push", "oci:layout", "none"], "cloud-boot: E-CLI-FILE none: "),
         (&["pull", "alpine:3"], "cloud-boot: E-NET-OCI-REFERENCE alpine:3: not a reference: "),
@@ -319,7 +319,7 @@ fn failures_are_one_line_each() {
         ),
         (
             &["pull", "--ca", "strange", "oci://127.0.0.1:1/a"],
-            "cloud-boot: E-NET-TLS-ROOTS strange: no CERTIFICATE section in it; name a file",
+            "cloud-boot: E-NET-TLS-ROOTS strange: no CERTIFICATE section; name a file",
         ),
         (&["pull", "--ca", "none", "oci://127.0.0.1:1/a"], "cloud-boot: E-CLI-FILE none: "),
         (&["pull", "oci:nowhere"], "cloud-boot: E-CLI-FILE nowhere/index.json: "),

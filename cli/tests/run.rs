@@ -128,7 +128,7 @@ fn the_loader_is_in_a_cd_drive_of_the_line() {
     let (line, note) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(line.starts_with("qemu-system-riscv64 -machine virt,acpi=off -cpu rv64 -accel tcg "), "{line}");
     assert!(line.contains("media=cdrom,readonly=on,file=boot.iso -device virtio-scsi-pci "), "{line}");
-    assert_eq!(note, "cloud-boot: boot.iso is what `cloud-boot iso --out boot.iso` writes\n");
+    assert_eq!(note, "cloud-boot: make boot.iso with `cloud-boot iso --out boot.iso`\n");
 }
 
 #[test]
@@ -141,15 +141,12 @@ fn what_cannot_be_booted_is_said() {
     assert!(Command::new("qemu-img").args(backed).current_dir(&folder).status().unwrap().success());
     let (line, one) = (["--arch=x86_64", "--accel=tcg"], "disk.raw");
     let cases: [(&[&str], &str); 7] = [
-        (
-            &[one],
-            "E-CLI-ARCH disk.raw: nothing on it that could be booted says for which architecture it is; --arch",
-        ),
-        (&["packed.xz"], "E-CLI-IMAGE packed.xz: it is no disk image but xz: unxz; "),
+        (&[one], "E-CLI-ARCH disk.raw: nothing bootable on it shows its architecture; use --arch"),
+        (&["packed.xz"], "E-CLI-IMAGE packed.xz: it is xz, not a disk image; convert it: unxz; "),
         (&["gone"], "E-CLI-IMAGE gone: No such file"),
         (
             &["backed.qcow2"],
-            "E-CLI-BACKING backed.qcow2: an overlay of \"disk.raw\", which is not followed unasked; --backing FILE",
+            "E-CLI-BACKING backed.qcow2: an overlay of \"disk.raw\", which was not given; give --backing FILE",
         ),
         (&["--loader=text", one, "--print"], "E-CLI-PROGRAM text: not a UEFI program"),
         (&["--firmware=gone", "--firmware-vars=vars.fd", one, "--no-loader", "--print"], "E-CLI-FILE gone: "),

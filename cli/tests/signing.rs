@@ -133,8 +133,8 @@ fn verify_says_in_one_line_why_not() {
     );
     text(folder, &["push", "--plain-http", "--sign", "rsa.key", &name, "cmdline"]);
     let said = failed(folder, &verify);
-    let expected = format!("cloud-boot: E-TRUST-SIGNER {name}: 1 signature, and it does not count: sha256:");
-    assert!(said.starts_with(&expected) && said.contains("not by a key that may sign"), "{said}");
+    let expected = format!("cloud-boot: E-TRUST-SIGNER {name}: 1 signature, not accepted: sha256:");
+    assert!(said.starts_with(&expected) && said.contains("not by a trusted key"), "{said}");
     let said = failed(folder, &[&verify[..], &["--key", "rsa.pub", "--threshold", "2"]].concat());
     assert!(said.starts_with(&format!("cloud-boot: E-TRUST-THRESHOLD {name}: 1 of 2 signers")), "{said}");
     let said = failed(folder, &[&verify[..], &["--threshold", "2"]].concat());
@@ -163,9 +163,9 @@ fn private_keys_that_cannot_sign_are_named() {
         failed_with(folder, password, &["push", "--plain-http", "--sign", key, "127.0.0.1:9/a:1", "cmdline"])
     };
     for (password, key, words) in [
-        ("wrong", "p256.key", "this is not its password, or it is damaged"),
+        ("wrong", "p256.key", "wrong password, or the key is damaged"),
         ("", "sec1.key", "EC PRIVATE KEY, not a PRIVATE KEY"),
-        ("", "p521.key", "neither an ECDSA key on P-256 or P-384"),
+        ("", "p521.key", "not a supported key: ECDSA P-256 or P-384"),
         ("", "text.key", "not a PEM file"),
         ("", "p384.pub", "PUBLIC KEY, not a PRIVATE KEY"),
     ] {
@@ -178,7 +178,7 @@ fn private_keys_that_cannot_sign_are_named() {
     assert!(push("", "gone.key").starts_with("cloud-boot: E-CLI-FILE gone.key: "));
     let said = failed(folder, &["push", "--sign", "rsa.key", "oci:folder:1", "cmdline"]);
     assert!(
-        said.starts_with("cloud-boot: E-CLI-LAYOUT oci:folder:1: a folder has no place for signatures"),
+        said.starts_with("cloud-boot: E-CLI-LAYOUT oci:folder:1: an image layout cannot hold signatures"),
         "{said}"
     );
     assert!(!folder.join("folder").exists());
@@ -276,8 +276,7 @@ fn keys_and_roots_are_read_up_to_their_limits() {
     let limited = |options: &[&str], most: u32| {
         let said =
             failed(folder, &[&["verify", "--bundle", "p256.json"][..], options, &["cmdline"]].concat());
-        let expected =
-            format!("cloud-boot: E-CLI-FILE /dev/zero: more than {most} bytes, the most that is read");
+        let expected = format!("cloud-boot: E-CLI-FILE /dev/zero: more than {most} bytes, the limit");
         assert!(said.starts_with(&expected), "{said}");
     };
     limited(&["--key", "/dev/zero"], 1 << 16);

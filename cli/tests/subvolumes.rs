@@ -121,7 +121,7 @@ fn a_name_that_fits_nothing_is_answered_with_those_that_are_there() {
     let dir =
         disk("unknown", &["default:@", "@home", "@/.snapshots/5/snapshot", "@home/.snapshots/5/snapshot"]);
     let say = |options: &[&str]| refused(&dir, &[&["fs", "cat", "disk.raw:/name"], options].concat());
-    let advice = "--subvol or --snapshot with a path that btrfs subvolume list or this message shows\n";
+    let advice = "use --subvol or --snapshot with a path that btrfs subvolume list or this message shows\n";
     for (options, cause) in [
         (
             ["--subvol", "@none"],
@@ -134,7 +134,7 @@ fn a_name_that_fits_nothing_is_answered_with_those_that_are_there() {
         ),
         (
             ["--snapshot", "5"],
-            "5: more than one is meant: disk.raw:@/.snapshots/5/snapshot, disk.raw:@home/.snapshots/5/snapshot",
+            "5: more than one matches: disk.raw:@/.snapshots/5/snapshot, disk.raw:@home/.snapshots/5/snapshot",
         ),
     ] {
         let said = say(&options);
@@ -163,7 +163,7 @@ fn a_path_of_another_subvolume_is_answered_with_that_one() {
     disk_with(&dir, &["default:@", "@home", "@/.snapshots/5/snapshot"], &[]);
     let not_found = |path: &str, rest: &str| {
         format!(
-            "cloud-boot: E-FS-NOTFOUND disk.raw:@:{path}: not found in this subvolume{rest}; --subvol reads another\n"
+            "cloud-boot: E-FS-NOTFOUND disk.raw:@:{path}: not found in this subvolume{rest}; use --subvol to read another\n"
         )
     };
     let in_home = not_found("/user", ", but in: @home");
@@ -209,8 +209,8 @@ fn a_filesystem_without_subvolumes_says_so() {
         let missing = refused(&dir, &["fs", "ls", "disk.raw:/none"]);
         assert!(!missing.contains("subvol"), "{missing}");
         let said = refused(&dir, &["fs", "ls", "disk.raw:/", option, "/"]);
-        let expected = "cloud-boot: E-CLI-SUBVOL /: no subvolumes on disk.raw (ext4 \"root\"); only btrfs has them: leave \
-                        --subvol and --snapshot out\n";
+        let expected = "cloud-boot: E-CLI-SUBVOL /: no subvolumes on disk.raw (ext4 \"root\"); only btrfs has subvolumes: \
+                        leave out --subvol and --snapshot\n";
         assert_eq!(said, expected);
     }
     let said = refused(&dir, &["fs", "ls", "disk.raw:/", "--volume", "none", "--subvol", "@"]);
@@ -346,9 +346,9 @@ fn a_device_that_lies_is_said_when_all_is_read() {
     assert!(said.starts_with("cloud-boot: warning: E-FS-BTRFS-DEGRADED 0.raw"), "{said}");
     let (_, bytes) = said.split_once(": btrfs: ").unwrap_or_else(|| panic!("{said}"));
     let (bytes, rest) =
-        bytes.split_once(" bytes were read from another copy, or rebuilt from parity: ").unwrap();
+        bytes.split_once(" bytes were read from another copy or rebuilt from parity: ").unwrap();
     assert!(bytes.parse::<u64>().unwrap() > 0, "{said}");
-    assert_eq!(rest, "one of 0.raw, 1.raw, 2.raw has wrong ones\n");
+    assert_eq!(rest, "one of 0.raw, 1.raw, 2.raw has wrong data\n");
 }
 
 #[test]

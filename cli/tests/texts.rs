@@ -117,7 +117,7 @@ fn wrong_usage_is_exit_code_2() {
         (&["fs", "cat", "x"], "a path is missing: IMAGE:PATH, or --path PATH"),
         (&["dev", "cat", "x", "--offset=-1"], "invalid value '-1'"),
         (&["completions", "tcsh"], "possible values: bash, elvish, fish, powershell, zsh"),
-        (&["config", "explain", "--source", "x"], "not of the form SOURCE=TEXT"),
+        (&["config", "explain", "--source", "x"], "expected SOURCE=TEXT"),
     ];
     for (args, said) in cases {
         let output = call(args);
@@ -142,8 +142,8 @@ fn output_that_cannot_be_written_is_an_error_and_a_reader_who_left_is_none() {
     for args in cases {
         let full = fs::File::options().write(true).open("/dev/full").unwrap();
         let output = Command::new(&path).args(args).stdout(full).stderr(Stdio::piped()).output().unwrap();
-        let said = "cloud-boot: E-CLI-OUTPUT standard output: No space left on device (os error 28); look at what it \
-                    leads to\n";
+        let said = "cloud-boot: E-CLI-OUTPUT standard output: No space left on device (os error 28); check the \
+                    file, disk or program that it goes to\n";
         let errors = String::from_utf8(output.stderr).unwrap();
         assert_eq!((output.status.code(), errors.as_str()), (Some(1), said), "{args:?}");
         let (reader, writer) = std::io::pipe().unwrap();
@@ -190,7 +190,7 @@ E-CONFIG-UNKNOWN cloudboot.x(\\\\cloudboot\\\\cmdline) (\\cloudboot\\cmdline): t
         text(&["config", "explain", "--json", "--locked", "cloudboot.debug=1", "cloudboot.disk=/dev/vda"]),
         "{\"settings\":[{\"key\":\"cloudboot.debug\",\"value\":\"1\",\"source\":\"load-options\"}],\"rest\":\"\",\
          \"problems\":[{\"code\":\"E-CONFIG-LOCKED\",\"object\":\"cloudboot.disk\",\"message\":\"cloudboot.disk \
-         (LoadOptions): this machine is locked, only what is built in may set it\"}]}\n"
+         (LoadOptions): this machine is locked: only built-in settings may set it\"}]}\n"
     );
     let all = text(&["config", "explain", "--all", "cloudboot.retry=2"]);
     let expected =
@@ -210,19 +210,19 @@ fn a_metadata_document_is_explained_as_the_strongest_source() {
     fs::write(&file, document).unwrap();
     let file = file.to_str().unwrap();
     let explain = ["config", "explain", "--metadata", file, "cloudboot.target=debian", "cloudboot.timeout=3"];
-    let misspelt = "E-CONFIG-MEMBER disk.luks-passphrase (the metadata): members of the document have underscores \
-                    where keys have dashes\n";
+    let misspelt = "E-CONFIG-MEMBER disk.luks-passphrase (the metadata): unknown member: members have \
+                    underscores where keys have dashes\n";
     let never = "E-CONFIG-LOCKED cloudboot.insecure (the metadata): a metadata document may not set it\n";
     let settings = "cloudboot.timeout=3 from load-options\ncloudboot.target=rescue from metadata\n";
-    let plain = "E-CONFIG-PLAIN cloudboot.metadata.url (the metadata): not authenticated, whoever answered on this \
-                 network may have written it\n";
+    let plain = "E-CONFIG-PLAIN cloudboot.metadata.url (the metadata): not authenticated: anyone on this network \
+                 may have sent it\n";
     assert_eq!(
         text(&explain),
         format!(
             "{settings}cloudboot.ca=/ca.pem from metadata\nrd.cloudboot.pass=*** from metadata\n{never}{misspelt}{plain}"
         )
     );
-    let ca = "E-CONFIG-LOCKED cloudboot.ca (the metadata): this machine is locked, only what is built in may set it\n";
+    let ca = "E-CONFIG-LOCKED cloudboot.ca (the metadata): this machine is locked: only built-in settings may set it\n";
     let locked = text(&[&explain[..], &["--locked"]].concat());
     assert_eq!(locked, format!("{settings}rd.cloudboot.pass=*** from metadata\n{never}{misspelt}{ca}"));
     fs::write(file, "{\"cloudboot\":\nhunter2}").unwrap();

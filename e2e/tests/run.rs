@@ -115,7 +115,7 @@ fn a_console_that_does_not_show_it_is_a_failure() {
     assert_eq!(output.status.code(), Some(1), "{error}");
     let line = error.lines().last().unwrap();
     assert!(line.starts_with("cloud-boot: E-CLI-RUN mini.raw: failed in the "), "{error}");
-    assert!(line.contains("the time is over (") && line.contains("awaited: \"no such line\""), "{error}");
+    assert!(line.contains("timed out after ") && line.contains("waiting for \"no such line\""), "{error}");
 }
 
 /// An image whose default entry has three tries left.

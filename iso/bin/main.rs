@@ -25,7 +25,7 @@ use iso::Content;
   iso --efi x86_64=x.efi --efi aarch64=a.efi --epoch $SOURCE_DATE_EPOCH --out boot.iso --esp boot.esp
       an image for two, and its EFI system partition alone
   dd if=boot.iso of=/dev/sdX
-      makes a USB stick of it"
+      writes it to a USB stick"
 )]
 struct Arguments {
     /// A UEFI program and what it is for: x86_64, aarch64, riscv64 or loongarch64; once for each
@@ -43,7 +43,7 @@ struct Arguments {
     /// The image to write
     #[arg(long, value_name = "FILE", required_unless_present = "esp")]
     out: Option<PathBuf>,
-    /// The EFI system partition to write alone
+    /// Also write the EFI system partition alone to this file
     #[arg(long, value_name = "FILE")]
     esp: Option<PathBuf>,
 }
@@ -70,7 +70,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let time = Timestamp { seconds: arguments.epoch, nanoseconds: 0 };
     let cmdline = arguments.cmdline.as_ref().map(|text| format!("{text}\n"));
     let content = Content { programs, cmdline, ca: None, label: arguments.label.clone(), time };
-    // Both are made whether or not they are wanted, and before anything is written: what is wrong is said first.
+    // Both are always made, before anything is written, so that errors come first.
     let files = iso::make(&content)?;
     for (path, bytes) in [(&arguments.esp, files.esp), (&arguments.out, files.image)] {
         if let Some(path) = path {
@@ -81,7 +81,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 fn parse_program(argument: &str) -> Result<(Arch, PathBuf), String> {
-    let (arch, path) = argument.split_once('=').ok_or("not of the form ARCH=PATH")?;
+    let (arch, path) = argument.split_once('=').ok_or("expected ARCH=PATH")?;
     let arch = arch.parse::<Arch>().map_err(|why| format!("{arch}: {why}"))?;
     Ok((arch, path.into()))
 }

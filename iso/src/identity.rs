@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Identifiers of an image, made of what is in it: another image has others, the same image the same.
+//! Identifiers of an image, derived from its content: the same image has the same ones, another image others.
 
 use sha2::{Digest, Sha256};
 
-/// The digest of all that an image is made of.
+/// The digest of everything in an image.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Identity([u8; 32]);
 
 impl Identity {
-    /// Of the fields that tell one image from another, in their order.
+    /// Hashes the fields that distinguish images, in order.
     pub fn of<'a>(fields: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut hash = Sha256::new();
         for bytes in fields {
-            // With its length, so that bytes cannot move from one field to the next.
+            // Includes the length, so that bytes cannot move from one field to the next.
             hash.update((bytes.len() as u64).to_le_bytes());
             hash.update(bytes);
         }
         Self(hash.finalize().into())
     }
 
-    /// A GUID for one purpose, in its on-disk form: version 8 of RFC 9562, whose bits are the maker's own.
+    /// A GUID for one purpose, in its on-disk form: version 8 of RFC 9562, whose bits are free to choose.
     pub fn guid(&self, purpose: &str) -> [u8; 16] {
         let mut guid: [u8; 16] = self.derived(purpose);
         // The version stands in the high bits of the third field, which is little-endian on a disk.

@@ -11,21 +11,21 @@ use part::gpt::{Layout, NewPartition};
 
 use crate::identity::Identity;
 
-/// Label of the images that are released.
+/// Label of released images.
 pub const LABEL: &str = "CLOUD_BOOT";
-/// Time of everything in them: 2026-01-01 00:00:00 UTC, raised at each release.
+/// Timestamp of everything in them: 2026-01-01 00:00:00 UTC, raised at each release.
 pub const TIME: Timestamp = Timestamp { seconds: 1_767_225_600, nanoseconds: 0 };
 
-/// Blocks that the GPT counts in: those of disks, also where the image is a CD.
+/// Block size of the GPT in bytes: that of disks, also when the image is used as a CD.
 const BLOCK: u64 = 512;
-/// Entries of the GPT: what UEFI wants room for at least (2.11, 5.3.1). They end before the system area does.
+/// Entries of the GPT: the minimum of UEFI (2.11, 5.3.1). They fit into the ISO 9660 system area.
 const ENTRIES: u32 = 128;
 /// Blocks of the GPT's backup: 32 of entries, one header.
 const BACKUP_BLOCKS: u64 = 33;
 /// Bytes left free in the EFI system partition: for a plan and other configuration on a USB stick.
 const FREE: u64 = 256 * 1024;
 
-/// Where root certificates stand on an image.
+/// Path of root certificates on an image.
 pub const CA: &str = "/cloudboot/ca.pem";
 
 const README: &str = "\
@@ -36,23 +36,23 @@ loader in \\EFI\\BOOT, and the firmware picks the one that it needs. There is
 nothing to install and nothing else to start from here.
 ";
 
-/// What an image is made of.
+/// The content of an image.
 #[derive(Clone, Debug)]
 pub struct Content {
     /// The programs.
     pub programs: BTreeMap<Arch, Vec<u8>>,
-    /// What `\cloudboot\cmdline` says, if it is there.
+    /// Text of `\cloudboot\cmdline`, if any.
     pub cmdline: Option<String>,
-    /// Root certificates, PEM, as `\cloudboot\ca.pem`, if they are there. The loader reads them where a setting says so:
+    /// Root certificates, PEM, as `\cloudboot\ca.pem`, if any. The loader reads them if a setting says so:
     /// `cloudboot.ca=/cloudboot/ca.pem`.
     pub ca: Option<Vec<u8>>,
     /// Label of both filesystems: at most 11 capitals, digits and underscores.
     pub label: String,
-    /// Time of everything in it.
+    /// Timestamp of everything in it.
     pub time: Timestamp,
 }
 
-/// What is made.
+/// The result.
 #[derive(Clone, Debug)]
 pub struct Files {
     /// The whole image.
@@ -71,7 +71,7 @@ pub fn make(content: &Content) -> anyhow::Result<Files> {
 }
 
 impl Content {
-    /// What tells it from another content.
+    /// Its identity: all that distinguishes it from other content.
     fn identity(&self) -> Identity {
         let seconds = self.time.seconds.to_le_bytes();
         let programs = self.programs.iter().flat_map(|(arch, program)| [arch.name().as_bytes(), program]);
@@ -80,7 +80,7 @@ impl Content {
         Identity::of([self.label.as_bytes(), &seconds].into_iter().chain(programs).chain(settings))
     }
 
-    /// Paths and bytes, the same in both filesystems.
+    /// Paths and bytes of the files, the same in both filesystems.
     fn files(&self) -> impl Iterator<Item = (String, &[u8])> {
         let programs = self.programs.iter();
         let programs =
@@ -91,7 +91,7 @@ impl Content {
     }
 }
 
-/// The EFI system partition: a FAT volume as small as its files and a little room allow.
+/// The EFI system partition: a FAT volume just large enough for its files and a little free space.
 fn esp(content: &Content) -> anyhow::Result<Vec<u8>> {
     let mut builder = fat::write::Builder::new();
     for (path, bytes) in content.files() {
@@ -120,7 +120,7 @@ fn hybrid(content: &Content, esp: &[u8]) -> anyhow::Result<Vec<u8>> {
         tail: BACKUP_BLOCKS * BLOCK,
     };
     let plan = builder.plan(&options).context("ISO 9660")?;
-    let place = plan.boot_image().context("ISO 9660: no place for the boot image")?;
+    let place = plan.boot_image().context("ISO 9660: no boot image in the plan")?;
     let identity = content.identity();
     let partition = NewPartition {
         type_guid: part::ESP.to_bytes(),

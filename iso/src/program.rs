@@ -4,21 +4,21 @@
 use anyhow::{Context, bail};
 use arch::{Arch, Machine};
 
-/// As a user of containers names the platform: `linux/arm64`.
+/// The OCI name of a platform: `linux/arm64`.
 pub fn platform(arch: Arch) -> String {
     format!("linux/{}", arch.oci())
 }
 
-/// The architecture of a platform as a user names it: `aarch64`, or `linux/arm64` as an OCI image index does.
+/// The architecture of a platform name: `aarch64`, or the OCI form `linux/arm64`.
 pub fn of_platform(name: &str) -> Option<Arch> {
     let is_it = |arch: &Arch| arch.name() == name || platform(*arch) == name;
     Arch::ALL.into_iter().find(is_it)
 }
 
-/// Checks that a program is one for this architecture: firmware would pass over another without a word.
+/// Checks that a program is for this architecture: firmware would silently skip another.
 ///
 /// # Errors
-/// When it is no PE file or for another machine.
+/// When it is not a PE file, or for another machine.
 pub fn check(arch: Arch, program: &[u8]) -> anyhow::Result<()> {
     let machine = machine_of(program).context("not a UEFI program: it has no PE header")?;
     if machine != arch.machine() {
@@ -27,7 +27,7 @@ pub fn check(arch: Arch, program: &[u8]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The machine in the PE header: behind `PE\0\0`, to which byte 0x3c of the DOS header points.
+/// The machine in the PE header: after `PE\0\0`, whose offset is at byte 0x3c of the DOS header.
 fn machine_of(program: &[u8]) -> Option<Machine> {
     if !program.starts_with(b"MZ") {
         return None;

@@ -9,7 +9,7 @@ use clap::Args;
 use crate::{
     graph::Graph,
     packages,
-    sbom::{self, Parts},
+    sbom::{self, Inputs},
     sums::{self, Sums},
 };
 
@@ -18,7 +18,7 @@ pub struct Arguments {
     /// Version of the release
     #[arg(long)]
     version: String,
-    /// What is released, and the crates in it, as JSON
+    /// The files of the release and the crates in them, as JSON
     #[arg(long, value_name = "FILE")]
     graph: String,
     /// Cargo.lock
@@ -40,7 +40,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         let bytes = fs::read(&artifact.path).with_context(|| artifact.path.clone())?;
         files.insert(artifact.name.clone(), bytes);
     }
-    let document = sbom::document(&Parts {
+    let document = sbom::document(&Inputs {
         version: &arguments.version,
         graph: &graph,
         crates: &packages::of_lock(&lock),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A folder that claims to be a release, beside one that is.
+//! Compares a folder that claims to be a release with a rebuilt one.
 
 use std::{
     collections::BTreeSet,
@@ -13,39 +13,39 @@ use sha2::{Digest as _, Sha256};
 
 use crate::sums::{self, Sums};
 
-/// More files than any release has: the rest of the folder is not listed.
+/// More files than any release has; a folder with more is refused.
 const MOST: usize = 1000;
 const BLOCK: usize = 1 << 16;
 
-/// What is to be said about one file.
+/// The result for one file.
 #[derive(Debug, PartialEq)]
 pub struct Line {
     name: String,
     verdict: Verdict,
-    /// Whether `SHA256SUMS` names it with the checksum that it has; true for files that it does not cover.
+    /// Whether it matches `SHA256SUMS`; true for files that are not listed there.
     is_summed: bool,
 }
 
 #[derive(Debug, PartialEq)]
 enum Verdict {
     Same,
-    /// Counted from 0; the length of the shorter file where one is the beginning of the other.
+    /// Offset from 0; the length of the shorter file if one is a prefix of the other.
     Differs(u64),
-    /// In the release, not in the folder.
+    /// In the release, but not in the folder.
     Missing,
-    /// In the folder or in its `SHA256SUMS`, not in the release.
+    /// In the folder or in its `SHA256SUMS`, but not in the release.
     Unknown,
     /// A folder, link or device.
     NotAFile,
 }
 
 impl Line {
-    /// Whether nothing speaks against the file.
+    /// Whether the file is correct.
     pub fn is_good(&self) -> bool {
         self.verdict == Verdict::Same && self.is_summed
     }
 
-    /// Whether it is a file of the release, but another.
+    /// Whether it is a file of the release with other content.
     pub fn is_other(&self) -> bool {
         matches!(self.verdict, Verdict::Differs(_))
     }
@@ -61,7 +61,7 @@ impl fmt::Display for Line {
             Verdict::Unknown => f.write_str("unknown: not a file of this release"),
             Verdict::NotAFile => f.write_str("not a regular file"),
         }?;
-        if self.is_summed { Ok(()) } else { f.write_str("; not as SHA256SUMS says") }
+        if self.is_summed { Ok(()) } else { f.write_str("; checksum mismatch with SHA256SUMS") }
     }
 }
 
@@ -98,7 +98,7 @@ fn read_sums(dir: &Path) -> Result<Sums> {
     let read = || -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         if !is_file(&path) {
-            return Err(io::Error::other("not there, or not a regular file"));
+            return Err(io::Error::other("missing, or not a regular file"));
         }
         fs::File::open(&path)?.take(sums::LONGEST + 1).read_to_end(&mut bytes)?;
         Ok(bytes)
@@ -111,7 +111,7 @@ fn read_sums(dir: &Path) -> Result<Sums> {
 fn names(dir: &Path) -> Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     for entry in fs::read_dir(dir).with_context(|| dir.display().to_string())? {
-        // What is not UTF-8 is no file of a release; the name that is shown for it leads to no file.
+        // A name that is not UTF-8 is not in a release; its lossy form leads to no file.
         names.insert(entry?.file_name().to_string_lossy().into_owned());
         ensure!(
             names.len() <= MOST,
@@ -122,12 +122,12 @@ fn names(dir: &Path) -> Result<BTreeSet<String>> {
     Ok(names)
 }
 
-/// Whether it can be read to an end: no link, folder, pipe or device.
+/// Whether it is a regular file, not a link, folder, pipe or device.
 fn is_file(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|metadata| metadata.is_file())
 }
 
-/// How `a` compares with `b`, and the checksum of `a`.
+/// Compares `a` with `b`; returns also the checksum of `a`.
 fn files(a: &Path, b: &Path) -> io::Result<(Verdict, Option<String>)> {
     let (mut a, mut b) = (BufReader::new(fs::File::open(a)?), BufReader::new(fs::File::open(b)?));
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
@@ -195,7 +195,7 @@ mod tests {
         bytes[BLOCK + 9] ^= 1;
         fs::write(copy.join("a.iso"), &bytes).unwrap();
         fs::write(copy.join("b"), "bc").unwrap();
-        let wrong = "; not as SHA256SUMS says";
+        let wrong = "; checksum mismatch with SHA256SUMS";
         assert_eq!(
             shown(&copy, &release),
             [
@@ -252,7 +252,7 @@ mod tests {
         for dir in [&copy, &release] {
             fs::write(dir.join(sums::NAME), &other).unwrap();
         }
-        assert_eq!(shown(&copy, &release)[1], "a.iso: same; not as SHA256SUMS says");
+        assert_eq!(shown(&copy, &release)[1], "a.iso: same; checksum mismatch with SHA256SUMS");
     }
 
     #[test]

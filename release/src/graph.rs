@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What a release is made of, as the rules of Bazel know it (`defs.bzl` writes it as JSON).
+//! The files and crates of a release, as Bazel's rules know them (`defs.bzl` writes them as JSON).
 
 use std::fs;
 
@@ -16,12 +16,12 @@ pub struct Graph {
 /// A file of the release.
 #[derive(Deserialize)]
 pub struct Artifact {
-    /// In the release's folder.
+    /// Its name in the release's folder.
     pub name: String,
-    /// Where Bazel made it.
+    /// Its path in Bazel's output.
     pub path: String,
     pub kind: Kind,
-    /// As in `//platforms:defs.bzl`; none for the image.
+    /// The architecture, as in `//platforms:defs.bzl`; none for the image.
     pub arch: Option<String>,
     /// Keys of all crates that are linked into it.
     pub crates: Vec<String>,
@@ -44,12 +44,12 @@ pub struct Crate {
     pub key: String,
     /// The `Cargo.toml` of a package of Cargo.lock; none for a crate of this workspace.
     pub manifest: Option<String>,
-    /// Keys of the crates that it calls.
+    /// Keys of the crates that it depends on.
     pub deps: Vec<String>,
 }
 
 impl Graph {
-    /// From a file.
+    /// Reads a file.
     pub fn read(path: &str) -> Result<Self> {
         let text = fs::read(path).with_context(|| path.to_owned())?;
         serde_json::from_slice(&text).with_context(|| path.to_owned())

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! `release`: what stands beside the programs of a release, and whether a release can be made again.
+//! `release`: makes the files beside the programs of a release, and verifies that a release can be reproduced.
 //!
 //! `assemble` and `provenance` are called by the rules of `defs.bzl`, `verify` is `//release:verify`.
 #![forbid(unsafe_code)]
@@ -34,7 +34,7 @@ enum Command {
     Assemble(assemble::Arguments),
     /// Writes the SLSA provenance of what SHA256SUMS names
     Provenance(provenance::Arguments),
-    /// Builds the release of this checkout anew and compares a folder with it, byte by byte
+    /// Rebuilds the release of this checkout and compares a folder with it, byte by byte
     Verify(verify::Arguments),
 }
 

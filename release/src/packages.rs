@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Packages that a release is made from: crates of Cargo.lock, Debian packages of the toolbox.
+//! Packages from which a release is made: crates of Cargo.lock, Debian packages of the toolbox.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 pub struct Package {
     pub name: String,
     pub version: String,
-    /// Debian's name of it, or `all`; none for a crate.
+    /// Debian's name of the architecture, or `all`; none for a crate.
     pub arch: Option<String>,
     pub sha256: String,
 }
@@ -62,7 +62,7 @@ pub fn find<'a>(packages: &'a [Package], name: &str, arch: &str) -> Result<&'a P
     packages.iter().find(is_it).with_context(|| format!("no package {name}:{arch} in the toolbox"))
 }
 
-/// Percent-encoding of what has a meaning in a package URL.
+/// Percent-encodes reserved characters of a package URL.
 fn percent(text: &str) -> String {
     let encode = |c: char| match c {
         c if c.is_ascii_alphanumeric() || "-._~".contains(c) => c.to_string(),

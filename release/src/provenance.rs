@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Where a release comes from: an in-toto Statement with SLSA provenance, not signed.
+//! The provenance of a release: an in-toto Statement with SLSA provenance, not signed.
 //!
-//! No times and no name of the machine: who builds the same commit in the same toolbox gets the same bytes.
+//! It has no times and no host name: the same commit in the same toolbox gives the same bytes.
 //! Spec: in-toto Attestation Framework 1.0, Statement; SLSA 1.0, provenance.
 
 use std::fs;
@@ -15,7 +15,7 @@ use crate::{
     sums::{Sums, sha256},
 };
 
-/// Names of dependencies that `//release:verify` compares, too.
+/// Names of dependencies, which `//release:verify` also compares.
 pub const SOURCE: &str = "cloud-boot";
 pub const TOOLBOX: &str = "toolbox";
 
@@ -33,7 +33,7 @@ pub struct Arguments {
     /// tools/toolbox/toolbox.lock
     #[arg(long, value_name = "FILE")]
     toolbox_lock: String,
-    /// What .bazelrc's --workspace_status_command says
+    /// The output of .bazelrc's --workspace_status_command
     #[arg(long, value_name = "FILE")]
     status: String,
     /// The file to write
@@ -61,7 +61,7 @@ struct Toolbox {
 }
 
 impl Toolbox {
-    /// Whether it is exactly what the lock names; `tools/bazel --strict` demands it.
+    /// Whether it matches the lock exactly; `tools/bazel --strict` requires it.
     fn is_locked(&self) -> bool {
         self.lock.lines().filter(|line| !line.starts_with('#')).eq(self.list.lines())
     }
@@ -70,7 +70,7 @@ impl Toolbox {
 /// The checkout.
 #[derive(Debug, PartialEq)]
 struct Source {
-    /// 40 or 64 digits; none where git knows no commit, as in an unpacked archive.
+    /// 40 or 64 digits; none without git, as in an unpacked archive.
     commit: Option<String>,
     is_changed: bool,
 }
@@ -80,7 +80,7 @@ impl Source {
     fn parse(status: &str) -> Result<Self> {
         let value = |key: &str| {
             let found = status.lines().find_map(|line| line.strip_prefix(key));
-            found.map(str::trim).with_context(|| format!("the workspace's status has no {key}"))
+            found.map(str::trim).with_context(|| format!("no {key} in the workspace status"))
         };
         let commit = value("STABLE_CLOUD_BOOT_COMMIT")?;
         let is_changed = value("STABLE_CLOUD_BOOT_CHANGES")? != "0";
@@ -88,7 +88,7 @@ impl Source {
             return Ok(Self { commit: None, is_changed });
         }
         if ![40, 64].contains(&commit.len()) || !commit.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-            bail!("the workspace's status has no commit: {commit:?}");
+            bail!("not a commit in the workspace status: {commit:?}");
         }
         Ok(Self { commit: Some(commit.to_owned()), is_changed })
     }
@@ -135,7 +135,7 @@ fn statement(sums: &Sums, source: &Source, lock: &str, toolbox: &Toolbox) -> Val
     })
 }
 
-/// The digest that a statement has for one of its dependencies, as text.
+/// The digest of a dependency in a statement, as text.
 pub fn digest_of(statement: &Value, name: &str) -> Option<String> {
     let dependencies = statement["predicate"]["buildDefinition"]["resolvedDependencies"].as_array()?;
     let found = dependencies.iter().find(|dependency| dependency["name"] == name)?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The release of the checkout, built by a Bazel that knows nothing of earlier builds.
+//! The release of the checkout, built by a fresh Bazel without caches.
 
 use std::{path::PathBuf, process};
 
@@ -10,29 +10,29 @@ use crate::sums;
 
 const TARGET: &str = "//release:files";
 
-/// Its folder is there as long as this is.
+/// A rebuilt release; its folder is removed on drop.
 pub struct Rebuilt {
     bazel: Bazel,
 }
 
 impl Rebuilt {
-    /// Builds the release of the workspace that `bazel run` was called in.
+    /// Builds the release of the workspace where `bazel run` was called.
     ///
     /// # Errors
     /// When Bazel did not start the program, or the build fails.
     pub fn new() -> Result<Self> {
         let folder = nested::scratch().join(format!("verify-{}", process::id()));
-        eprintln!("release: building from nothing in {} (removed afterwards)", folder.display());
+        eprintln!("release: building without caches in {} (removed afterwards)", folder.display());
         let bazel = Bazel::new("tools/bazel run //release:verify -- DIR")?.fresh(folder);
-        // Neither what was built before nor what others built.
+        // No results of earlier builds, local or remote.
         bazel.build(&["--disk_cache=", "--remote_cache="], &[TARGET])?;
         Ok(Self { bazel })
     }
 
-    /// The folder of its files.
+    /// The folder with its files.
     ///
     /// # Errors
-    /// When Bazel does not name them.
+    /// When Bazel does not report them.
     pub fn release(&self) -> Result<PathBuf> {
         let mut folder = self.bazel.output(TARGET, sums::NAME)?;
         folder.pop();

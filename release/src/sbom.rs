@@ -2,9 +2,10 @@
 //! The software bill of materials: an SPDX 2.3 document in JSON.
 //!
 //! It describes the files of the release as packages. A file CONTAINS each crate and each Debian package that is
-//! linked into it, a file CONTAINS each loader whose bytes are in it, and a crate DEPENDS_ON those that it calls, on any architecture.
-//! What only runs while it is built (procedural macros, build scripts, compilers) is in the provenance.
-//! The same release gives the same bytes: time and namespace are made from it.
+//! linked into it, a file CONTAINS each loader whose bytes are in it, and a crate DEPENDS_ON its dependencies on any
+//! architecture.
+//! What only runs at build time (procedural macros, build scripts, compilers) is in the provenance.
+//! The same release gives the same bytes: time and namespace are derived from it.
 //! Spec: SPDX Specification 2.3, clauses 6, 7 and 11; its JSON schema.
 
 use std::{
@@ -24,13 +25,13 @@ use crate::{
 const LICENCE: &str = "BSD-3-Clause";
 const DOCUMENT: &str = "SPDXRef-DOCUMENT";
 
-/// All that the document is made of.
-pub struct Parts<'a> {
+/// The inputs of the document.
+pub struct Inputs<'a> {
     pub version: &'a str,
     pub graph: &'a Graph,
-    /// Those of Cargo.lock.
+    /// The crates of Cargo.lock.
     pub crates: &'a [Package],
-    /// Those of the toolbox.
+    /// The packages of the toolbox.
     pub toolbox: &'a [Package],
     /// The bytes of each artifact by its name.
     pub files: &'a BTreeMap<String, Vec<u8>>,
@@ -39,10 +40,11 @@ pub struct Parts<'a> {
 /// The document.
 ///
 /// # Errors
-/// Names an image without a time, a crate that is not in Cargo.lock, a Debian package that the toolbox lacks, a manifest that cannot be read.
-pub fn document(parts: &Parts) -> Result<Value> {
+/// An image without a time, a crate that is not in Cargo.lock, a Debian package that is not in the toolbox, or a
+/// manifest that cannot be read; the error names it.
+pub fn document(parts: &Inputs) -> Result<Value> {
     let image = parts.graph.artifacts.iter().find(|artifact| artifact.kind == Kind::Image);
-    let created = created(parts.bytes(image.context("no image is released")?)?)?;
+    let created = created(parts.bytes(image.context("the release has no image")?)?)?;
     let mut lists = Lists::default();
     for part in &parts.graph.crates {
         lists.packages.push(crate_package(part, parts)?);
@@ -72,7 +74,7 @@ pub fn document(parts: &Parts) -> Result<Value> {
     }))
 }
 
-impl Parts<'_> {
+impl Inputs<'_> {
     fn bytes(&self, artifact: &Artifact) -> Result<&[u8]> {
         let bytes =
             self.files.get(&artifact.name).with_context(|| format!("no bytes of {}", artifact.name))?;
@@ -92,7 +94,7 @@ impl Lists {
             .push(json!({"spdxElementId": from, "relationshipType": how, "relatedSpdxElement": to}));
     }
 
-    fn artifact(&mut self, artifact: &Artifact, parts: &Parts) -> Result<()> {
+    fn artifact(&mut self, artifact: &Artifact, parts: &Inputs) -> Result<()> {
         let id = file_id(&artifact.name);
         let bytes = parts.bytes(artifact)?;
         let purpose = if artifact.kind == Kind::Image { "INSTALL" } else { "APPLICATION" };
@@ -118,7 +120,7 @@ impl Lists {
         Ok(())
     }
 
-    /// The identifier of a Debian package, which is in the list once.
+    /// Adds a Debian package, once; returns its identifier.
     fn debian(&mut self, debian: &Package, licence: &str) -> String {
         let arch = debian.arch.as_deref().unwrap_or_default();
         let id = identifier(&["deb", &debian.name, &debian.version, arch]);
@@ -142,13 +144,13 @@ fn runtime(artifact: &Artifact) -> Result<Vec<(String, &'static str, &'static st
         // core and alloc are compiled from source (//toolchains/rust:core.bzl).
         return Ok(vec![("rust-src".into(), "all", RUST)]);
     }
-    // Debian's name, and the ending of its cross compilers' packages.
+    // Debian's name, and the suffix of its cross compiler packages.
     let (debian, cross) = match arch {
         "x86_64" => ("amd64", ""),
         "aarch64" => ("arm64", "-arm64-cross"),
         "riscv64" => ("riscv64", "-riscv64-cross"),
         "loongarch64" => ("loong64", "-loong64-cross"),
-        _ => anyhow::bail!("{}: no architecture of ours: {arch}", artifact.name),
+        _ => anyhow::bail!("{}: unknown architecture: {arch}", artifact.name),
     };
     Ok(vec![
         ("libstd-rust-dev".into(), debian, RUST),
@@ -157,7 +159,7 @@ fn runtime(artifact: &Artifact) -> Result<Vec<(String, &'static str, &'static st
     ])
 }
 
-fn crate_package(part: &Crate, parts: &Parts) -> Result<Value> {
+fn crate_package(part: &Crate, parts: &Inputs) -> Result<Value> {
     let id = crate_id(&part.key);
     let Some(manifest) = &part.manifest else {
         let mut package = package(&id, &part.key, parts.version, None);
@@ -209,20 +211,20 @@ fn file_id(name: &str) -> String {
     identifier(&["file", name])
 }
 
-/// Letters, digits, `.` and `-` are what an identifier may have (clause 3.2 of the specification).
+/// An identifier may have only letters, digits, `.` and `-` (clause 3.2 of the specification).
 fn identifier(parts: &[&str]) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
     format!("SPDXRef-{}", parts.join("-").chars().map(plain).collect::<String>())
 }
 
-/// Whether `inner` stands somewhere in `outer` in one piece.
+/// Whether `outer` contains `inner`.
 fn holds(outer: &[u8], inner: &[u8]) -> bool {
     let Some(&first) = inner.first() else { return false };
     let mut starts = outer.iter().enumerate().filter(|&(_, &byte)| byte == first);
     starts.any(|(i, _)| outer[i..].starts_with(inner))
 }
 
-/// When a boot image says that it was made, as `YYYY-MM-DDThh:mm:ssZ`: it has the time of the release.
+/// The creation time in a boot image, as `YYYY-MM-DDThh:mm:ssZ`: the time of the release.
 ///
 /// # Errors
 /// When the bytes are not an ISO 9660 volume with a time in UTC.
@@ -274,7 +276,7 @@ mod tests {
             ("m.efi".into(), b"MZ second".to_vec()),
             ("c".into(), b"...MMZ first...MZ se".to_vec()),
         ]);
-        document(&Parts { version: "1.2.3", graph, crates: &[], toolbox, files: &files })
+        document(&Inputs { version: "1.2.3", graph, crates: &[], toolbox, files: &files })
     }
 
     fn all() -> Vec<Package> {

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 /// The file's own name.
 pub const NAME: &str = "SHA256SUMS";
-/// Of the file in bytes: some thousands of names.
+/// Largest file in bytes: some thousands of names.
 pub const LONGEST: u64 = 1 << 20;
 
 /// SHA-256 of each file by its name: 64 lower-case hexadecimal digits.
@@ -27,7 +27,7 @@ impl Sums {
         for (i, line) in text.lines().enumerate() {
             sums.line(line).with_context(|| format!("SHA256SUMS:{}", i + 1))?;
         }
-        ensure!(!sums.0.is_empty(), "SHA256SUMS: names no file");
+        ensure!(!sums.0.is_empty(), "SHA256SUMS: no files listed");
         Ok(sums)
     }
 
@@ -38,7 +38,7 @@ impl Sums {
         ensure!(digest.len() == 64 && digest.bytes().all(is_hex), "not a SHA-256 in lower-case digits");
         check(name)?;
         if self.0.insert(name.to_owned(), digest.to_owned()).is_some() {
-            bail!("{name} for the second time");
+            bail!("{name} is listed twice");
         }
         Ok(())
     }
@@ -52,25 +52,25 @@ impl Sums {
     }
 }
 
-/// A release is one folder of files with plain names: nothing else is looked for or written.
+/// A release is one folder of files with plain names; other names are refused.
 fn check(name: &str) -> Result<()> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
     let is_name = name.chars().all(is_plain) && name.starts_with(|c: char| c.is_ascii_alphanumeric());
     ensure!(
         is_name && name.len() <= 255,
-        "\"{}\" is not the name of a file of a release",
+        "\"{}\" is not a valid file name in a release",
         name.escape_debug()
     );
-    ensure!(name != NAME, "names itself");
+    ensure!(name != NAME, "it lists itself");
     Ok(())
 }
 
-/// Of bytes, as lower-case digits.
+/// SHA-256 of bytes, as lower-case digits.
 pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// Lower-case digits of a digest.
+/// A digest as lower-case hexadecimal digits.
 pub fn hex(digest: &[u8]) -> String {
     digest.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -105,7 +105,7 @@ mod tests {
             assert!(why.starts_with("SHA256SUMS:2: "), "{name:?}: {why}");
             assert!(!why.contains('\u{1b}'), "escapes reach the terminal");
         }
-        assert!(refused(&format!("{ZEROS}  {}", "a".repeat(256))).contains("not the name"));
+        assert!(refused(&format!("{ZEROS}  {}", "a".repeat(256))).contains("not a valid file name"));
     }
 
     #[test]
@@ -116,8 +116,8 @@ mod tests {
             ("00  a".to_owned(), "not a SHA-256"),
             (format!("{}  a", ZEROS.replace('0', "A")), "not a SHA-256"),
             (format!("\\{ZEROS}  a\\nb"), "not a SHA-256"),
-            (format!("{ZEROS}  a\n{ZEROS}  a"), "a for the second time"),
-            (String::new(), "names no file"),
+            (format!("{ZEROS}  a\n{ZEROS}  a"), "a is listed twice"),
+            (String::new(), "no files listed"),
         ];
         for (text, why) in cases {
             assert!(refused(&text).contains(why), "{text:?}: {}", refused(&text));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! `//release:verify`: is a folder what the checkout gives?
+//! `//release:verify`: compares a folder with the release of the checkout.
 
 use std::{
     env, fs,
@@ -13,32 +13,32 @@ use serde_json::Value;
 
 use crate::{compare, provenance, rebuild::Rebuilt};
 
-/// Of a provenance, in bytes.
+/// Largest provenance, in bytes.
 const LONGEST: u64 = 1 << 24;
 
 #[derive(Args)]
 #[command(after_help = "Examples:
   tools/bazel run //release:verify -- ~/Downloads/cloud-boot-0.0.1
-      builds everything anew, from nothing and without a cache, and compares
+      rebuilds everything without caches, and compares
   tools/bazel run //release:verify -- ~/Downloads/cloud-boot-0.0.1 --with ~/other/bazel-bin/release/cloud-boot-0.0.1
       compares with a release that somebody has built
 
-A line for each file: `same`, `differs at byte N`, `missing`, `unknown`. Exit codes: 0 all the same, 1 not so.")]
+A line for each file: `same`, `differs at byte N`, `missing`, `unknown`. Exit codes: 0 all the same, 1 otherwise.")]
 pub struct Arguments {
     /// The folder of the release: the files beside its SHA256SUMS
     #[arg(value_name = "DIR")]
     dir: PathBuf,
-    /// Compares with this folder, and builds nothing
+    /// Compare with this folder, and build nothing
     #[arg(long, value_name = "DIR")]
     with: Option<PathBuf>,
 }
 
-/// Prints the lines; says whether everything is the same.
+/// Prints the lines; returns whether everything is the same.
 pub fn run(arguments: &Arguments) -> Result<bool> {
     let dir = from_caller(&arguments.dir);
     ensure!(
         dir.is_dir(),
-        "{}: no such folder (the toolbox sees your home, /tmp and the checkout)",
+        "{}: no such folder (only your home, /tmp and the checkout are visible)",
         dir.display()
     );
     let rebuilt = match &arguments.with {
@@ -59,24 +59,24 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     Ok(lines.iter().all(compare::Line::is_good))
 }
 
-/// `bazel run` starts programs elsewhere than where it was called.
+/// A path relative to where `bazel run` was called: it starts programs elsewhere.
 fn from_caller(path: &Path) -> PathBuf {
     env::var_os("BUILD_WORKING_DIRECTORY").map_or_else(PathBuf::new, PathBuf::from).join(path)
 }
 
-/// What the provenances name differently: reasons for other bytes.
+/// Prints differences of the provenances, as reasons for other bytes.
 fn reasons(dir: &Path, release: &Path) -> Result<()> {
     let ours = provenance_in(release)?.context("the rebuilt release has no provenance")?;
     let Some(theirs) = provenance_in(dir)? else {
-        println!("no reason known: the folder has no provenance that can be read");
+        println!("no reason known: the folder has no readable provenance");
         return Ok(());
     };
     for (name, what) in [(provenance::SOURCE, "commit"), (provenance::TOOLBOX, "toolbox")] {
-        let digest = |statement| provenance::digest_of(statement, name).unwrap_or_else(|| "not known".into());
+        let digest = |statement| provenance::digest_of(statement, name).unwrap_or_else(|| "unknown".into());
         let (theirs, ours) = (digest(&theirs), digest(&ours));
         if theirs != ours {
             println!(
-                "a reason: the {what} of the folder is {}, the one here is {ours}",
+                "a reason: the {what} of the folder is {}, of this checkout {ours}",
                 theirs.escape_debug()
             );
         }
@@ -84,7 +84,7 @@ fn reasons(dir: &Path, release: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The one file `*.provenance.json` of a folder; none where it is not JSON.
+/// The file `*.provenance.json` of a folder; none if it is missing or not JSON.
 fn provenance_in(dir: &Path) -> Result<Option<Value>> {
     for entry in fs::read_dir(dir).with_context(|| dir.display().to_string())? {
         let path = entry?.path();

@@ -202,9 +202,9 @@ fn verify_tells_a_copy_from_a_forgery() {
     let text = String::from_utf8(other.stdout).unwrap();
     assert_eq!(other.status.code(), Some(1), "{text}");
     for line in [
-        "loader-riscv64.efi: differs at byte 4000; not as SHA256SUMS says".to_owned(),
+        "loader-riscv64.efi: differs at byte 4000; checksum mismatch with SHA256SUMS".to_owned(),
         "cloud-boot-x86_64: missing".to_owned(),
-        format!("a reason: the toolbox of the folder is {}, the one here is ", "0".repeat(64)),
+        format!("a reason: the toolbox of the folder is {}, of this checkout ", "0".repeat(64)),
     ] {
         assert!(text.lines().any(|l| l.starts_with(&line)), "{line}\n{text}");
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The system's heap, counted.
+//! The system's allocator with a counter.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -14,19 +14,19 @@ struct Heap {
     peak: AtomicUsize,
 }
 
-/// Forgets the highest number of bytes so far, and returns the number in use.
+/// Resets the peak, and returns the bytes in use.
 pub fn start() -> usize {
     let used = HEAP.used.load(Ordering::Relaxed);
     HEAP.peak.store(used, Ordering::Relaxed);
     used
 }
 
-/// The highest number of bytes in use since then.
+/// The peak of bytes in use since then.
 pub fn peak() -> usize {
     HEAP.peak.load(Ordering::Relaxed)
 }
 
-// SAFETY: every call is passed on to the system's allocator with the caller's own layout; `realloc` and
+// SAFETY: every call is passed to the system's allocator with the caller's own layout; `realloc` and
 // `alloc_zeroed` are the trait's, which call these two.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The loader's network without its checks: what transport alone costs (budget N1).
+//! The loader's network without its checks, to measure transport alone (budget N1).
 //!
-//! It is compiled from the loader's own drivers, and downloads as the loader does: ranges of both files side by side, over
-//! as many connections. Only nothing is hashed. Then it says what it was given, as the kernel of the other side does.
-// With Linux as target it is only checked, by editors and cargo.
+//! It is compiled from the loader's own drivers, and downloads as the loader does: ranges of both files in parallel,
+//! over as many connections, but without hashing. Then it prints checksums of what it got, as the kernel of the other
+//! side does.
+// On Linux it is only type-checked, by editors and cargo.
 #![cfg_attr(not(target_os = "linux"), no_std)]
 #![no_main]
 #![deny(clippy::multiple_unsafe_ops_per_block, clippy::undocumented_unsafe_blocks, unsafe_op_in_unsafe_fn)]
@@ -49,7 +50,7 @@ use crate::{clock::Clock, entropy::ENTROPY};
 #[global_allocator]
 static HEAP: uefi::allocator::Allocator = uefi::allocator::Allocator;
 
-/// As the loader pauses between two looks at cards that have nothing.
+/// The loader's pause between two polls of idle cards.
 const PAUSE: Duration = Duration::from_micros(20);
 
 #[entry]
@@ -76,7 +77,7 @@ fn run() -> Result<(), String> {
     Ok(())
 }
 
-/// Where the server is: `http://HOST:PORT`, a file of the volume that we were started from.
+/// The server's URL `http://HOST:PORT`, from a file on the boot volume.
 fn address() -> Result<String, String> {
     let failed = |why: &dyn fmt::Display| format!("{ADDRESS}: {why}");
     let volume = boot::get_image_file_system(boot::image_handle()).map_err(|why| failed(&why))?;
@@ -137,7 +138,7 @@ impl<'c, 'm> Source for File<'_, 'c, 'm> {
     }
 }
 
-/// Nobody looks at the bytes.
+/// A consumer that ignores the bytes.
 struct Unchecked;
 
 impl Observer for Unchecked {
@@ -148,7 +149,7 @@ impl Observer for Unchecked {
     }
 }
 
-/// What the network has of the machine.
+/// The machine's services for the network.
 struct Machine(Clock);
 
 impl uplink::Machine for Machine {
@@ -161,7 +162,7 @@ impl uplink::Machine for Machine {
     }
 
     fn fill(&self, bytes: &mut [u8]) {
-        // Nothing is secret here; the loader refuses to go on without.
+        // Nothing is secret here; the loader would refuse to continue without entropy.
         let _ = ENTROPY.fill(bytes);
     }
 

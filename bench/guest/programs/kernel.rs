@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What both boot loaders start in place of a kernel, as long as a real one: it reads the time, tells what it was given
-//! and switches the machine off.
-// With Linux as target it is only checked, by editors and cargo.
+//! A stand-in for a kernel that both boot loaders start, as long as a real one: it reads the time, prints checksums of
+//! what it got and switches the machine off.
+// On Linux it is only type-checked, by editors and cargo.
 #![cfg_attr(not(target_os = "linux"), no_std)]
 #![no_main]
 #![deny(clippy::multiple_unsafe_ops_per_block, clippy::undocumented_unsafe_blocks, unsafe_op_in_unsafe_fn)]
@@ -32,7 +32,7 @@ use crate::mark::{TABLE, Times};
 #[global_allocator]
 static HEAP: uefi::allocator::Allocator = uefi::allocator::Allocator;
 
-/// What makes this program as long as a kernel.
+/// Padding that makes this program as long as a kernel.
 static PAD: [[u64; BLOCK]; BLOCKS] = {
     let mut blocks = [[0; BLOCK]; BLOCKS];
     let mut number = 0;
@@ -70,17 +70,17 @@ fn tell(entry: u64) {
     println!("bench:options={};", options().unwrap_or_default());
 }
 
-/// What the start left for us.
+/// The times that `start` left.
 fn times() -> Option<Times> {
     let entry = |table: &[ConfigTableEntry]| {
         table.iter().find(|entry| entry.guid == TABLE).map(|entry| entry.address)
     };
     let times: NonNull<Times> = NonNull::new(system::with_config_table(entry)?.cast_mut())?.cast();
-    // SAFETY: the start alone uses this GUID; it has written aligned memory of this size, which it never frees.
+    // SAFETY: only `start` uses this GUID; it wrote aligned memory of this size, which it never frees.
     Some(unsafe { times.read() })
 }
 
-/// As Linux asks for it.
+/// Loads the initrd as Linux does.
 fn initrd() -> uefi::Result<Box<[u8]>> {
     let whole = <&DevicePath>::try_from(INITRD.as_slice()).map_err(|_| Status::COMPROMISED_DATA)?;
     let mut rest = whole;

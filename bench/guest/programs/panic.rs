@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A panic ends the machine: the host sees why.
+//! A panic prints its cause for the host, and ends the machine.
 
 use core::panic::PanicInfo;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What the firmware starts: it notes the time and starts the boot loader that stands beside it.
-// With Linux as target it is only checked, by editors and cargo.
+//! The program that the firmware starts: it notes the time and starts the boot loader beside it.
+// On Linux it is only type-checked, by editors and cargo.
 #![cfg_attr(not(target_os = "linux"), no_std)]
 #![no_main]
 #![deny(clippy::multiple_unsafe_ops_per_block, clippy::undocumented_unsafe_blocks, unsafe_op_in_unsafe_fn)]
@@ -33,7 +33,7 @@ static HEAP: uefi::allocator::Allocator = uefi::allocator::Allocator;
 
 /// The boot loader's name on our volume.
 const LOADER: &str = "\\EFI\\bench\\loader.efi";
-/// The counter's rate is measured over it.
+/// Time over which the counter's rate is measured.
 const SECOND: Duration = Duration::from_millis(100);
 const SECONDS: u64 = 10;
 
@@ -44,7 +44,7 @@ fn main() -> Status {
     runtime::reset(ResetType::SHUTDOWN, Status::LOAD_ERROR, None)
 }
 
-/// Comes back only when the loader does, or cannot be started.
+/// Returns only if the loader returns or cannot be started.
 fn start() -> uefi::Result {
     let _ = boot::set_watchdog_timer(0, 0x1_0000, None);
     let times = install()?;
@@ -52,7 +52,7 @@ fn start() -> uefi::Result {
     let before = counter::now();
     boot::stall(SECOND);
     let rate = counter::now().wrapping_sub(before).wrapping_mul(SECONDS);
-    // SAFETY: as in `install`; no other program of ours runs yet.
+    // SAFETY: as in `install`; no other program that uses it runs yet.
     unsafe { times.write([counter::now(), rate]) };
     boot::start_image(loader)
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What the UEFI programs of `//bench:loader` tell the host, and the bytes that they check.
+//! Output of the UEFI programs of `//bench:loader` for the host, and the bytes that they check.
 //!
 //! The kernel prints its words to the console as `bench:NAME=VALUE;`, so that whatever a boot loader or a terminal
 //! prints around them does no harm:
@@ -10,31 +10,31 @@
 //! ```
 #![no_std]
 
-/// Where the server's address stands on the EFI system partition, for the program that only downloads.
+/// Path of the server's address on the EFI system partition, for the program that only downloads.
 pub const ADDRESS: &str = "\\cloudboot\\server.txt";
 /// 64-bit words of a [`block`].
 pub const BLOCK: usize = 512;
-/// Blocks of the kernel: 12 MiB, what a distribution's kernel for x86_64 has.
+/// Blocks of the kernel: 12 MiB, as large as a distribution's kernel for x86_64.
 pub const BLOCKS: usize = 3072;
 
-/// Block `number` of what makes the kernel as long as a real one: no two are equal, and none is empty.
+/// Block `number` of the kernel's padding: no two are equal, and none is all zeros.
 pub const fn block(number: usize) -> [u64; BLOCK] {
-    // A constant expression cannot convert otherwise; a usize has no more than 64 bits.
+    // `as`, since a constant expression has no other conversion; a usize has at most 64 bits.
     [(number as u64 + 1) * 0x0101_0101_0101; BLOCK]
 }
 
-/// A sum of words that tells their order, too.
+/// A checksum of words that depends on their order.
 pub fn sum(words: impl Iterator<Item = u64>) -> u64 {
     // The prime of the Fowler-Noll-Vo hash with 64 bits.
     words.fold(0xcbf2_9ce4_8422_2325, |sum, word| (sum ^ word).wrapping_mul(0x100_0000_01b3).rotate_left(23))
 }
 
-/// The sum of bytes, eight by eight; those behind the last eight do not count.
+/// The checksum of bytes as 64-bit words; trailing bytes are ignored.
 pub fn sum_of(bytes: &[u8]) -> u64 {
     sum(bytes.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word)))
 }
 
-/// Names and values in what the console shows.
+/// Names and values on the console.
 pub fn words(console: &str) -> impl Iterator<Item = (&str, &str)> {
     console.split("bench:").skip(1).filter_map(|rest| rest.split_once(';')?.0.split_once('='))
 }

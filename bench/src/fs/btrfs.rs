@@ -15,12 +15,12 @@ use crate::{
     scratch::{Scratch, output, run},
 };
 
-/// MiB of a disk on which the file and a half of it fit.
+/// MiB of a disk with space for one and a half times the file.
 const ALONE: u64 = 640;
 /// MiB of each of several disks.
 const EACH: u64 = 400;
 
-/// The file as mkfs.btrfs lays it into an empty filesystem.
+/// The file as mkfs.btrfs places it in an empty filesystem.
 ///
 /// # Errors
 /// When a tool is missing or fails.
@@ -30,7 +30,7 @@ pub fn whole(scratch: &Scratch) -> Result<Image> {
     let disk = &disks.paths()[0];
     let facts = fill(disk, &content.folder, &[])?;
     let extents = extents(disk)?;
-    ensure!(extents < 300, "the file lies in {extents} extents");
+    ensure!(extents < 300, "the file has {extents} extents");
     let facts = format!("{facts}, with that file: {extents} extents, one behind the other");
     Ok(Image { disks, sha256: content.sha256.clone(), facts })
 }
@@ -45,12 +45,12 @@ pub fn compressed(scratch: &Scratch) -> Result<Image> {
     let disk = &disks.paths()[0];
     let facts = fill(disk, &content.folder, &["--compress", "zstd"])?;
     let extents = extents(disk)?;
-    ensure!(extents > 2000, "the file lies in {extents} extents, which are then not compressed");
+    ensure!(extents > 2000, "the file has only {extents} extents: it is not compressed");
     let facts = format!("{facts}, with that file, of words: {extents} extents of up to 128 KiB");
     Ok(Image { disks, sha256: content.sha256.clone(), facts })
 }
 
-/// The file, of which every second piece was written anew: copies lie elsewhere.
+/// The file, with every second piece rewritten: copy-on-write puts the new ones elsewhere.
 ///
 /// # Errors
 /// When a tool is missing or fails.
@@ -61,7 +61,7 @@ pub fn pieces(scratch: &Scratch) -> Result<Image> {
     run("mkfs.btrfs", &["-q".as_ref(), disk.as_ref()])?;
     guest::change(scratch, &disks, "btrfs", Work::Rewrite, Some(&content))?;
     let extents = extents(disk)?;
-    ensure!(extents > 1000, "the file lies in {extents} extents");
+    ensure!(extents > 1000, "the file has {extents} extents");
     let facts = format!(
         "{}, {ALONE} MiB; {} wrote the file, and every second 64 KiB of it anew, in random order: {extents} extents",
         machine::version("mkfs.btrfs", "--version")?,
@@ -106,7 +106,7 @@ pub fn crowd(scratch: &Scratch) -> Result<Image> {
     Ok(Image { disks, sha256: Vec::new(), facts })
 }
 
-/// Makes a filesystem of a folder; how that was done.
+/// Makes a filesystem from a folder; returns how that was done.
 fn fill(disk: &Path, folder: &Path, options: &[&str]) -> Result<String> {
     let first = ["-q"].iter().chain(options).map(OsStr::new);
     let last: [&OsStr; 3] = ["--rootdir".as_ref(), folder.as_ref(), disk.as_ref()];
@@ -116,7 +116,7 @@ fn fill(disk: &Path, folder: &Path, options: &[&str]) -> Result<String> {
     Ok(format!("{version},{options} --rootdir, {ALONE} MiB, from a folder"))
 }
 
-/// In how many extents the only large file lies.
+/// Number of extents of the only large file.
 fn extents(disk: &Path) -> Result<usize> {
     let dump = ["inspect-internal", "dump-tree", "-t", "fs"].map(OsStr::new);
     let text = output("btrfs", &[&dump[..], &[disk.as_ref()]].concat())?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Every image that is read, and what is measured on it.
+//! All images, and what is measured on them.
 
 use anyhow::Result;
 
@@ -12,11 +12,11 @@ pub struct Case {
     pub name: &'static str,
     /// Makes the image.
     pub make: fn(&Scratch) -> Result<Image>,
-    /// Measures; the name stands in the rows.
+    /// Measures; the name is used in the rows.
     pub measure: fn(&Run, &str, &Image) -> Result<Vec<Row>>,
 }
 
-/// All of them, in the order of the table.
+/// All cases, in the order of the table.
 pub const CASES: [Case; 11] = [
     Case { name: "ext4 in one piece", make: ext4::whole, measure: large::unverified },
     Case { name: "ext4 in many pieces", make: ext4::pieces, measure: large::unverified },

@@ -6,7 +6,7 @@ use std::{ffi::OsStr, fmt::Write as _, fs, path::Path};
 use anyhow::{Context, Result, ensure};
 
 use super::{
-    holes::Litter,
+    holes::SmallFiles,
     image::{Content, Disks, FILE, Image},
 };
 use crate::{
@@ -14,10 +14,10 @@ use crate::{
     scratch::{self, Scratch, output, run},
 };
 
-/// MiB of an image: little beyond the small files, so that the large one fits into no free space that was never used.
+/// MiB of an image: little more than the small files, so that the large one does not fit into never-used space.
 const MIB: u64 = 350;
 
-/// The file as mke2fs lays it into an empty filesystem.
+/// The file as mke2fs places it in an empty filesystem.
 ///
 /// # Errors
 /// When a tool is missing or fails.
@@ -27,12 +27,12 @@ pub fn whole(scratch: &Scratch) -> Result<Image> {
     let disk = &disks.paths()[0];
     mke2fs(&content.folder, disk)?;
     let extents = extents(disk)?;
-    ensure!(extents < 10, "the file lies in {extents} extents");
+    ensure!(extents < 10, "the file has {extents} extents");
     let facts = format!("{}, from a folder with that file: {extents} extents", options()?);
     Ok(Image { disks, sha256: content.sha256.clone(), facts })
 }
 
-/// The file in the holes that removed files have left.
+/// The file in the holes left by removed files.
 ///
 /// # Errors
 /// When a tool is missing or fails.
@@ -40,13 +40,13 @@ pub fn pieces(scratch: &Scratch) -> Result<Image> {
     let content = Content::noise(scratch)?;
     let disks = Disks::blank(scratch, MIB, 1)?;
     let disk = &disks.paths()[0];
-    let litter = scratch.path("litter");
-    // mke2fs takes names in their order.
-    Litter::FINE.write(&litter)?;
-    mke2fs(&litter, disk)?;
-    fs::remove_dir_all(&litter).context("removing a folder")?;
+    let small_files = scratch.path("small-files");
+    // mke2fs adds files in the order of their names.
+    SmallFiles::FINE.write(&small_files)?;
+    mke2fs(&small_files, disk)?;
+    fs::remove_dir_all(&small_files).context("removing a folder")?;
     let mut commands = String::new();
-    for name in Litter::FINE.removed() {
+    for name in SmallFiles::FINE.removed() {
         writeln!(commands, "rm {name}")?;
     }
     writeln!(commands, "write {} data", content.path().display())?;
@@ -54,11 +54,11 @@ pub fn pieces(scratch: &Scratch) -> Result<Image> {
     scratch::write(&script, commands.as_bytes())?;
     run("debugfs", &["-w".as_ref(), "-f".as_ref(), script.as_ref(), disk.as_ref()])?;
     let extents = extents(disk)?;
-    ensure!(extents > 1000, "the file lies in {extents} extents");
+    ensure!(extents > 1000, "the file has {extents} extents");
     let facts = format!(
         "{}, from a folder with {}; debugfs removed the latter and wrote the file: {extents} extents",
         options()?,
-        Litter::FINE.describe()
+        SmallFiles::FINE.describe()
     );
     Ok(Image { disks, sha256: content.sha256.clone(), facts })
 }
@@ -72,7 +72,7 @@ fn mke2fs(tree: &Path, image: &Path) -> Result<()> {
     run("mke2fs", &[&options[..], &[tree.as_ref(), image.as_ref()]].concat())
 }
 
-/// In how many extents the file lies.
+/// Number of extents of the file.
 fn extents(image: &Path) -> Result<u32> {
     let text = output("debugfs", &["-R".as_ref(), format!("filefrag {FILE}").as_ref(), image.as_ref()])?;
     text.lines().find_map(count).with_context(|| format!("debugfs filefrag says {text:?}"))

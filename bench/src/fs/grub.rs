@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The other side: GRUB's own readers as a program of the host.
+//! The other side: GRUB's readers as a host program.
 
 use std::{
     io::Read as _,
@@ -31,7 +31,7 @@ pub fn sha256(disks: &[PathBuf], path: &str) -> Result<Vec<u8>> {
     let mut command = cat(disks, path);
     let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("starting {NAME}"))?;
     let mut sum = Sha256::new();
-    let mut output = child.stdout.take().context("it has no output")?;
+    let mut output = child.stdout.take().context("no pipe from the program")?;
     let mut buffer = vec![0; 1 << 16];
     let read = loop {
         match output.read(&mut buffer) {
@@ -40,7 +40,7 @@ pub fn sha256(disks: &[PathBuf], path: &str) -> Result<Vec<u8>> {
         }
     };
     let status = child.wait()?;
-    read.with_context(|| format!("reading what {NAME} prints"))?;
+    read.with_context(|| format!("reading the output of {NAME}"))?;
     ensure!(status.success(), "{command:?}: {status}");
     Ok(sum.finalize().to_vec())
 }

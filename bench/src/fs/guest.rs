@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Linux as a process (User-mode Linux), whose own driver writes what no mkfs can: on several disks, into holes.
+//! User-mode Linux: its drivers write what no mkfs can, on several disks or into holes.
 //!
-//! Its root is this machine's, and its only program is this one, as process 1.
+//! Its root is that of the host, and its only program is this one, as process 1.
 
 use std::{
     env,
@@ -23,23 +23,23 @@ use rustix::{
 use super::{
     image::{Content, Disks, FILE},
     many,
-    xfs::LITTER,
+    xfs::SMALL_FILES,
 };
 use crate::{machine, scratch::Scratch};
 
-/// First argument of the program where it is the guest's.
+/// First argument of the program if it runs in the guest.
 pub const OPTION: &str = "--guest";
 /// Ends the arguments: User-mode Linux appends some of its own.
 const END: &str = "end";
-/// What is printed when everything was done.
+/// Printed when everything is done.
 const DONE: &str = "guest: done";
-/// Where the filesystem is mounted: a folder that every root has and nothing else needs.
+/// Mount point of the filesystem: a folder that every root has and nothing else uses.
 const PLACE: &str = "/mnt";
-/// Seconds that it may take: some ten times what it takes.
+/// Time limit in seconds: some ten times of what it takes.
 const DEADLINE: &str = "600";
-/// Memory: parities of a file of 256 MiB do not fit into a quarter of it.
+/// Memory: a quarter of it is too little for parity of a file of 256 MiB.
 const MEMORY: &str = "mem=1024M";
-/// Bytes of what [`Work::Rewrite`] writes anew, and how many of them at a time.
+/// Bytes of a piece that [`Work::Rewrite`] rewrites, and how many pieces at a time.
 const PIECE: usize = 64 << 10;
 const TOGETHER: usize = 32;
 
@@ -48,11 +48,11 @@ const TOGETHER: usize = 32;
 pub enum Work {
     /// The file is written.
     Copy,
-    /// Many files are written, and not this one.
+    /// Many files are written instead of the large one.
     Crowd,
-    /// Small files are written and half of them removed, then the file is.
+    /// Small files are written and half of them removed, then the large file is written.
     Holes,
-    /// The file is written, and every second piece of it once more, in random order.
+    /// The file is written, then every second piece of it is rewritten, in random order.
     Rewrite,
 }
 
@@ -69,10 +69,10 @@ impl Work {
     }
 }
 
-/// Has Linux mount the disks as `driver` and fill them.
+/// Runs Linux to mount the disks with `driver` and fill them.
 ///
 /// # Errors
-/// With what it said, when it fails.
+/// When it fails, with its output.
 pub fn change(
     scratch: &Scratch,
     disks: &Disks,
@@ -80,7 +80,7 @@ pub fn change(
     work: Work,
     content: Option<&Content>,
 ) -> Result<()> {
-    let program = env::current_exe().context("our own program")?;
+    let program = env::current_exe().context("cannot find the path of this program")?;
     let parameters =
         disks.paths().iter().enumerate().map(|(number, disk)| format!("ubd{number}={}", disk.display()));
     let mut command = Command::new("timeout");
@@ -95,14 +95,14 @@ pub fn change(
         // For its control socket.
         .env("HOME", scratch.path(""))
         .stdin(Stdio::null());
-    let output = command.output().context("timeout does not start")?;
+    let output = command.output().context("cannot start timeout")?;
     let said = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     ensure!(said.contains(DONE), "{command:?}: {}\n{said}{errors}", output.status);
     Ok(())
 }
 
-/// Which Linux it is.
+/// Its version.
 ///
 /// # Errors
 /// When it is missing.
@@ -110,14 +110,14 @@ pub fn describe() -> Result<String> {
     Ok(format!("User-mode Linux {}", machine::version("linux.uml", "--version")?))
 }
 
-/// Does what the arguments behind [`OPTION`] say, as process 1, and ends the machine.
+/// Performs the task of the arguments after [`OPTION`], as process 1, and ends the machine.
 pub fn run(arguments: &[String]) -> ! {
     match perform(arguments) {
         Ok(()) => println!("{DONE}"),
         Err(why) => println!("guest: {why:#}"),
     }
     let failed = reboot(RebootCommand::PowerOff);
-    panic!("the machine does not end: {failed:?}");
+    panic!("cannot power off the machine: {failed:?}");
 }
 
 fn perform(arguments: &[String]) -> Result<()> {
@@ -128,16 +128,19 @@ fn perform(arguments: &[String]) -> Result<()> {
         Work::Copy => copy(&task.source, place)?,
         Work::Crowd => many::fill(place)?,
         Work::Holes => {
-            LITTER.write(place)?;
+            SMALL_FILES.write(place)?;
             sync();
-            LITTER.removed().try_for_each(|name| fs::remove_file(place.join(name))).context("removing")?;
+            SMALL_FILES
+                .removed()
+                .try_for_each(|name| fs::remove_file(place.join(name)))
+                .context("removing")?;
             sync();
             copy(&task.source, place)?;
         }
         Work::Rewrite => {
             copy(&task.source, place)?;
             sync();
-            rewrite(&place.join(&FILE[1..])).context("writing anew")?;
+            rewrite(&place.join(&FILE[1..])).context("rewriting")?;
         }
     }
     unmount(PLACE, UnmountFlags::empty()).context("umount")
@@ -173,13 +176,13 @@ fn copy(source: &Path, place: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes every second piece once more.
+/// Rewrites every second piece.
 fn rewrite(path: &Path) -> io::Result<()> {
     let file = OpenOptions::new().read(true).write(true).open(path)?;
     let mut buffer = vec![0; PIECE];
     let pieces = file.metadata()?.len() / PIECE as u64 / 2;
     for number in 0..pieces {
-        // Every one once: 1031 is prime, and no factor of their number.
+        // Visits each piece once: 1031 is prime, and not a factor of their number.
         let offset = (number * 1031 % pieces * 2 + 1) * PIECE as u64;
         file.read_exact_at(&mut buffer, offset)?;
         file.write_all_at(&buffer, offset)?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Small files, of which half are removed: the next file lies in the holes.
+//! Small files, half of which are removed, so that the next file is placed in the holes.
 
 use std::path::Path;
 
@@ -7,9 +7,9 @@ use anyhow::Result;
 
 use crate::scratch;
 
-/// Files in pairs: one of each is removed.
+/// Pairs of files: one of each is removed.
 #[derive(Clone, Copy, Debug)]
-pub struct Litter {
+pub struct SmallFiles {
     /// How many pairs.
     pairs: usize,
     /// Bytes of a file that is removed.
@@ -19,13 +19,13 @@ pub struct Litter {
 /// Bytes of a file that stays.
 const KEPT: usize = 4 << 10;
 
-impl Litter {
-    /// For some 4000 pieces of a large file.
+impl SmallFiles {
+    /// For about 4000 pieces of a large file.
     pub const FINE: Self = Self { pairs: 4500, removed: 64 << 10 };
-    /// For some 1400.
+    /// For about 1400 pieces.
     pub const COARSE: Self = Self { pairs: 1500, removed: 192 << 10 };
 
-    /// Fills a folder: by name and in time, one that stays comes after one that does not.
+    /// Fills a folder: in the order of names and of time, removed and kept files alternate.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -38,12 +38,12 @@ impl Litter {
         Ok(())
     }
 
-    /// Names of those that are to be removed.
+    /// Names of the files to remove.
     pub fn removed(self) -> impl Iterator<Item = String> {
         (0..self.pairs).map(|number| format!("{:02}/{number:04}", number / 100))
     }
 
-    /// In words.
+    /// A description for the report.
     pub fn describe(self) -> String {
         format!("{} files of {} KiB and as many of {} KiB", self.pairs, KEPT >> 10, self.removed >> 10)
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What the images have in common: a file of known bytes, on one disk or several.
+//! Common parts of the images: a file with known bytes, on one disk or several.
 
 use std::{
     fs::{self, File},
@@ -16,17 +16,17 @@ pub const FILE: &str = "/data";
 /// Bytes of the file.
 pub const SIZE: usize = 256 << 20;
 
-/// A folder with the file in it, removed when dropped: what a filesystem is filled from.
+/// A folder with the file, as the source for a filesystem; removed when dropped.
 #[derive(Debug)]
 pub struct Content {
     /// The folder; nothing else is in it.
     pub folder: PathBuf,
-    /// Of the file's bytes.
+    /// SHA-256 of the file's bytes.
     pub sha256: Vec<u8>,
 }
 
 impl Content {
-    /// Bytes that cannot be compressed.
+    /// Incompressible bytes.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -34,7 +34,7 @@ impl Content {
         Self::of(scratch, &scratch::noise(SIZE, 1))
     }
 
-    /// Words, as in texts and programs' tables.
+    /// Compressible text.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -60,12 +60,12 @@ impl Drop for Content {
     }
 }
 
-/// Files that are disks of one filesystem, removed when dropped.
+/// Files that are the disks of one filesystem, removed when dropped.
 #[derive(Debug)]
 pub struct Disks(Vec<PathBuf>);
 
 impl Disks {
-    /// So many empty ones of `mib` MiB each.
+    /// Creates `count` empty disks of `mib` MiB each.
     ///
     /// # Errors
     /// When they cannot be made.
@@ -80,7 +80,7 @@ impl Disks {
         Ok(disks)
     }
 
-    /// Where they are.
+    /// Their paths.
     pub fn paths(&self) -> &[PathBuf] {
         &self.0
     }
@@ -97,9 +97,9 @@ impl Drop for Disks {
 /// A filesystem that is ready to be read.
 #[derive(Debug)]
 pub struct Image {
-    /// What it stands on.
+    /// Its disks.
     pub disks: Disks,
-    /// Of the file's bytes; empty where there are many files.
+    /// SHA-256 of the file's bytes; empty if there are many files.
     pub sha256: Vec<u8>,
     /// How it was made.
     pub facts: String,
@@ -107,6 +107,6 @@ pub struct Image {
 
 fn remove(result: std::io::Result<()>, path: &Path) {
     if let Err(why) = result {
-        eprintln!("{} is left over: {why}", path.display());
+        eprintln!("cannot remove {}: {why}", path.display());
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The large file, beside GRUB, a loop of pread and, where disks are missing, itself (budgets S1, S2, S3, S5).
+//! The large file, compared with GRUB, with a loop of pread and, with disks missing, with itself (S1, S2, S3, S5).
 
 use std::{
     cell::RefCell,
@@ -21,26 +21,26 @@ use crate::{
     report::{Budget, Ratio, Row},
 };
 
-/// Budgets S1 and S2: our speed by grub-fstest's, and by that of pread.
+/// Budgets S1 and S2: our speed divided by that of grub-fstest, and by that of pread.
 struct Limits {
     grub: f64,
-    /// None where the image has fewer bytes than the file.
+    /// None if the image has fewer bytes than the file.
     plain: Option<f64>,
 }
 
-/// Where the filesystem has no checksums of data.
+/// If the filesystem has no checksums of data.
 const UNVERIFIED: Limits = Limits { grub: 2.0, plain: Some(0.5) };
-/// Where it has, and we verify them. GRUB does not.
+/// If it has, and we verify them. GRUB does not.
 const VERIFIED: Limits = Limits { grub: 1.0, plain: Some(0.25) };
-/// Budget S3: speed with disks missing by that with all of them.
+/// Budget S3: speed with disks missing divided by that with all disks.
 const REBUILT: f64 = 0.25;
-/// Which disks are missing then.
+/// Indexes of the missing disks.
 const MISSING: [usize; 2] = [1, 3];
 
 /// Data without checksums.
 ///
 /// # Errors
-/// When it cannot be read or a side reads other bytes.
+/// When it cannot be read, or a side reads wrong bytes.
 pub fn unverified(run: &Run, name: &str, image: &Image) -> Result<Vec<Row>> {
     measure(run, name, image, &UNVERIFIED)
 }
@@ -104,15 +104,15 @@ fn measure(run: &Run, name: &str, image: &Image, limits: &Limits) -> Result<Vec<
     Ok(rows)
 }
 
-/// We read the bytes that were written; that also fills the page cache.
+/// Checks that our reader gets the bytes that were written; also fills the page cache.
 fn check(disks: &[PathBuf], expected: &[u8]) -> Result<()> {
     let mut sum = Sha256::new();
     read::file(disks, FILE, &mut vec![0; CHUNK], |bytes| sum.update(bytes))?;
-    ensure!(sum.finalize()[..] == *expected, "we read other bytes than were written to {FILE}");
+    ensure!(sum.finalize()[..] == *expected, "our reader got other bytes than were written to {FILE}");
     Ok(())
 }
 
-/// Both in this process, into the same buffer.
+/// Compares with pread: both in this process, into the same buffer.
 fn plain(run: &Run, disks: &[PathBuf]) -> Result<Vec<Pair>> {
     let buffer = RefCell::new(vec![0; CHUNK]);
     pairs::run(
@@ -127,7 +127,7 @@ fn timed(read: impl FnOnce() -> Result<u64>) -> Result<f64> {
     let started = Instant::now();
     let bytes = read()?;
     let took = started.elapsed().as_secs_f64();
-    ensure!(bytes == SIZE as u64, "{bytes} bytes were read");
+    ensure!(bytes == SIZE as u64, "{bytes} bytes were read, expected {SIZE}");
     Ok(took)
 }
 

@@ -12,10 +12,10 @@ use crate::{pairs::Spread, report::Row, scratch};
 pub const FILES: usize = 100_000;
 /// Budget S4, milliseconds.
 const S4: f64 = 20.0;
-/// More than a small file has.
+/// Larger than any small file.
 const SMALL: usize = 4096;
 
-/// Fills a filesystem: each file has its own number in it.
+/// Fills a filesystem: each file contains its own number.
 ///
 /// # Errors
 /// When a file cannot be written.
@@ -28,10 +28,10 @@ fn path(number: usize) -> String {
     format!("/folder/{number}.conf")
 }
 
-/// From opening the image to the bytes of a small file, another each time, and the memory that it takes.
+/// Time from opening the image to the bytes of a small file, a different one each time, and its memory use.
 ///
 /// # Errors
-/// When one cannot be read or has other bytes.
+/// When one cannot be read, or has wrong bytes.
 pub fn one_path(run: &Run, name: &str, image: &Image) -> Result<Vec<Row>> {
     let mut buffer = vec![0; SMALL];
     let (mut times, mut peak) = (Vec::new(), 0);
@@ -47,7 +47,7 @@ pub fn one_path(run: &Run, name: &str, image: &Image) -> Result<Vec<Row>> {
         peak = (run.heap.peak)().saturating_sub(before).max(peak);
         ensure!(found == expected.as_bytes(), "{path} has other bytes than were written");
     }
-    let median = Spread::of(times.into_iter().skip(1)).context("no time")?.median;
+    let median = Spread::of(times.into_iter().skip(1)).context("no measurement")?.median;
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let mib = peak as f64 / MIB;
     Ok(vec![

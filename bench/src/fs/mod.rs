@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! `//bench:fs`: a large file, and one of many, out of images of ext4, XFS and btrfs (budgets S1 to S5).
+//! `//bench:fs`: reads a large file, and one of many, from images of ext4, XFS and btrfs (budgets S1 to S5).
 
 mod btrfs;
 mod cases;
@@ -27,11 +27,11 @@ use crate::{
 use cases::CASES;
 use read::CHUNK;
 
-/// Reads a file of 256 MiB out of images of ext4, XFS and btrfs, from opening the image to the last byte: by
-/// cloud-boot's reader, by grub-fstest, and by a plain loop of pread over as many bytes of the image. Of btrfs, also
-/// a set with two disks missing beside the whole set, and one path of 100 000.
+/// Reads a file of 256 MiB from images of ext4, XFS and btrfs, from opening the image to the last byte: with
+/// cloud-boot's reader, with grub-fstest, and with a plain loop of pread over as many bytes of the image. For btrfs,
+/// also compares a set with two disks missing with the complete set, and reads one path of 100 000.
 ///
-/// Exit status: 0 when every budget is met, 1 when one is missed, 2 when it could not be measured.
+/// Exit status: 0 when every budget is met, 1 when one is missed, 2 when the measurement failed.
 #[derive(Debug, Parser)]
 #[command(
     bin_name = "tools/bazel run //bench:fs --",
@@ -45,28 +45,28 @@ pub struct Options {
     /// How often each side runs
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(5..))]
     pairs: u16,
-    /// Only the images whose name contains this; may be given more than once
+    /// Only the images whose name contains this; may be given several times
     #[arg(long, value_name = "TEXT", conflicts_with = "update")]
     only: Vec<String>,
-    /// Only read the file of these disks: our side beside grub-fstest, which is a process, too
+    /// Only read the file of these disks: our side as a process, as grub-fstest is one
     #[arg(long, value_name = "DISK", num_args = 1.., hide = true)]
     stream: Vec<PathBuf>,
 }
 
-/// Counts what the program has allocated.
+/// Functions of the counting allocator.
 #[derive(Clone, Copy, Debug)]
 pub struct Heap {
-    /// Forgets the highest number of bytes so far, and returns the number in use.
+    /// Resets the peak, and returns the bytes in use.
     pub start: fn() -> usize,
-    /// The highest number of bytes in use since then.
+    /// The peak of bytes in use since then.
     pub peak: fn() -> usize,
 }
 
-/// What all measurements need.
+/// The common context of all measurements.
 struct Run {
     pairs: usize,
     heap: Heap,
-    /// Ourselves.
+    /// This program.
     program: PathBuf,
 }
 
@@ -75,22 +75,22 @@ const S5: f64 = 16.0;
 const MIB: f64 = 1_048_576.0;
 
 impl Options {
-    /// How the report is given.
+    /// The form of the report.
     pub fn output(&self) -> Output {
         self.output
     }
 
-    /// Measures; nothing is reported by a process that only reads.
+    /// Measures; returns no report from a process that only reads.
     ///
     /// # Errors
-    /// When a tool is missing or fails, and when a side reads other bytes.
+    /// When a tool is missing or fails, or a side reads wrong bytes.
     pub fn run(&self, heap: Heap) -> Result<Option<Report>> {
         if !self.stream.is_empty() {
             read::file(&self.stream, image::FILE, &mut vec![0; CHUNK], |_| ())?;
             return Ok(None);
         }
         let scratch = Scratch::new("fs")?;
-        let program = env::current_exe().context("our own program")?;
+        let program = env::current_exe().context("cannot find the path of this program")?;
         let run = Run { pairs: usize::from(self.pairs), heap, program };
         let (mut rows, mut setup) = (Vec::new(), setup(run.pairs)?);
         let is_wanted = |name: &str| self.only.is_empty() || self.only.iter().any(|text| name.contains(text));
@@ -101,7 +101,7 @@ impl Options {
             eprintln!("fs: reading it");
             rows.extend((case.measure)(&run, case.name, &image).with_context(|| case.name)?);
         }
-        ensure!(!rows.is_empty(), "--only fits none of: {}", CASES.map(|case| case.name).join(", "));
+        ensure!(!rows.is_empty(), "--only matches none of: {}", CASES.map(|case| case.name).join(", "));
         Ok(Some(Report { bench: "fs", machine: machine::describe(), setup, rows, parts: None }))
     }
 }

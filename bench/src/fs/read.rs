@@ -41,7 +41,7 @@ impl BlockRead for HostFile {
     }
 }
 
-/// Opens the disks, finds the file and reads all of it in pieces as long as `buffer`; how many bytes it has.
+/// Opens the disks, finds the file and reads it in pieces of the size of `buffer`; returns its size.
 ///
 /// # Errors
 /// When there is no such file or it cannot be read.
@@ -66,8 +66,8 @@ pub fn file(disks: &[PathBuf], path: &str, buffer: &mut [u8], mut each: impl FnM
     }
 }
 
-/// Reads `size` bytes of the disks from their first ones on, in pieces as long as `buffer`, each from another disk
-/// than the one before; how many it were.
+/// Reads `size` bytes from the start of the disks, in pieces of the size of `buffer`, from each disk in turn; returns
+/// the number of bytes.
 ///
 /// # Errors
 /// When they have fewer, or cannot be read.

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 
 use super::{
     guest::{self, Work},
-    holes::Litter,
+    holes::SmallFiles,
     image::{Content, Disks, FILE, Image},
 };
 use crate::{
@@ -15,17 +15,17 @@ use crate::{
     scratch::{Scratch, output, run},
 };
 
-/// MiB of an image in whose halves (allocation groups) the file fits.
+/// MiB of an image with two allocation groups, each large enough for the file.
 const WHOLE: u64 = 700;
 /// MiB of an image that the small files and its log nearly fill.
 const PIECES: u64 = 400;
-/// mkfs.xfs would make four groups, of which none has room for the file.
+/// mkfs.xfs would make four allocation groups, each too small for the file.
 const GROUPS: &str = "agcount=2";
-/// GRUB 2.14 reads a file of more than 2700 pieces or not, as its heap lies: it holds nodes between the root and the
-/// leaves of the map against the bounds of the inode.
-pub const LITTER: Litter = Litter::COARSE;
+/// GRUB 2.14 fails on some files with more than 2700 extents, depending on its heap: it checks inner nodes of the
+/// extent map against the bounds of the inode.
+pub const SMALL_FILES: SmallFiles = SmallFiles::COARSE;
 
-/// The file as mkfs.xfs lays it into an empty filesystem.
+/// The file as mkfs.xfs places it in an empty filesystem.
 ///
 /// # Errors
 /// When a tool is missing or fails.
@@ -36,14 +36,14 @@ pub fn whole(scratch: &Scratch) -> Result<Image> {
     let options = ["-q", "-d", GROUPS, "-p"].map(OsStr::new);
     run("mkfs.xfs", &[&options[..], &[content.folder.as_ref(), disk.as_ref()]].concat())?;
     let extents = extents(disk)?;
-    ensure!(extents < 10, "the file lies in {extents} extents");
+    ensure!(extents < 10, "the file has {extents} extents");
     let version = machine::version("mkfs.xfs", "-V")?;
     let facts =
         format!("{version}, -d {GROUPS}, {WHOLE} MiB, -p with a folder with that file: {extents} extents");
     Ok(Image { disks, sha256: content.sha256.clone(), facts })
 }
 
-/// The file in the holes that removed files have left.
+/// The file in the holes left by removed files.
 ///
 /// # Errors
 /// When a tool is missing or fails.
@@ -54,17 +54,17 @@ pub fn pieces(scratch: &Scratch) -> Result<Image> {
     run("mkfs.xfs", &["-q".as_ref(), disk.as_ref()])?;
     guest::change(scratch, &disks, "xfs", Work::Holes, Some(&content))?;
     let extents = extents(disk)?;
-    ensure!(extents > 1000, "the file lies in {extents} extents");
+    ensure!(extents > 1000, "the file has {extents} extents");
     let facts = format!(
         "{}, {PIECES} MiB; {} wrote {}, removed the latter and wrote the file: {extents} extents",
         machine::version("mkfs.xfs", "-V")?,
         guest::describe()?,
-        LITTER.describe()
+        SMALL_FILES.describe()
     );
     Ok(Image { disks, sha256: content.sha256.clone(), facts })
 }
 
-/// In how many extents the file lies.
+/// Number of extents of the file.
 fn extents(image: &Path) -> Result<usize> {
     let find = format!("path {FILE}");
     let commands = ["-r", "-c", &find, "-c", "bmap"].map(OsStr::new);

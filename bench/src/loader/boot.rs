@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! One boot in QEMU, and what the kernel says of it.
+//! One boot in QEMU, and the kernel's report on it.
 
 use std::{
     path::{Path, PathBuf},
@@ -12,7 +12,7 @@ use qemu::{
     emulated::Emulated as _,
     kvm,
     machine::{self, Accelerator, Firmware, Machine},
-    process::{Got, Messages, Qemu},
+    process::{Messages, Qemu, ReadOutcome},
 };
 
 use super::{
@@ -20,20 +20,20 @@ use super::{
     disk::{Disk, OPTIONS},
 };
 
-/// From QEMU's start to its end; the slowest architecture needs a tenth on a quiet machine.
+/// Time limit of a run of QEMU; the slowest architecture needs a tenth on a quiet machine.
 const LIMIT: Duration = Duration::from_secs(300);
-/// How long is waited for output at once.
+/// Longest wait for output before the clock is checked.
 const TICK: Duration = Duration::from_millis(500);
 /// MiB of memory.
 const MEMORY: u32 = 512;
-/// All of it is there from the beginning, as in a real machine: otherwise the host finds and clears each page when the
-/// boot loader first touches it, which takes longer, and less evenly, than all that is measured.
+/// Preallocated, as in a real machine: otherwise the host allocates and clears each page when the boot loader first
+/// touches it, which takes longer, and varies more, than what is measured.
 const PREALLOCATED: [&str; 4] =
     ["-object", "memory-backend-ram,id=ram,size=512M,prealloc=on", "-machine", "memory-backend=ram"];
-/// Characters of the console that are repeated when it failed.
+/// Characters of the console to show on failure.
 const TAIL: usize = 2000;
 
-/// QEMU executes one instruction in each nanosecond of the guest's time, and does not wait when the guest does.
+/// QEMU executes one instruction per nanosecond of guest time, and does not sleep when the guest is idle.
 const COUNTED: [&str; 2] = ["-icount", "shift=0,sleep=off"];
 
 /// What is measured.
@@ -46,7 +46,7 @@ pub enum Measure {
 }
 
 impl Measure {
-    /// What it is called in a table.
+    /// Its name in a table.
     pub fn name(self) -> &'static str {
         match self {
             Self::Time(Accelerator::Tcg) => "time",
@@ -63,7 +63,7 @@ impl Measure {
         }
     }
 
-    /// From seconds of the guest's counter.
+    /// Converts seconds of the guest's counter.
     fn value(self, seconds: f64) -> f64 {
         match self {
             Self::Time(_) => seconds,
@@ -76,21 +76,21 @@ impl Measure {
 pub struct Boot<'a> {
     /// Its firmware.
     pub files: &'a Files,
-    /// What is on the disk.
+    /// The content of the disk.
     pub disk: &'a Disk<'a>,
     /// The disk.
     pub image: PathBuf,
-    /// What is wanted.
+    /// What to measure.
     pub measure: Measure,
-    /// The console is shown.
+    /// Whether to show the console.
     pub is_verbose: bool,
 }
 
 impl Boot<'_> {
-    /// Boots it; what is measured, from the boot loader's start to the kernel's.
+    /// Boots it; returns the measurement from the boot loader's start to the kernel's.
     ///
     /// # Errors
-    /// When the kernel was not started, or not given what it should have been.
+    /// When the kernel was not started, or got wrong data.
     pub fn run(&self) -> Result<f64> {
         let console = console(&machine(self.files, &self.image, self.measure))?;
         if self.is_verbose {
@@ -118,16 +118,16 @@ fn machine(files: &Files, image: &Path, measure: Measure) -> Machine {
     }
 }
 
-/// How this machine's processor runs guests.
+/// The accelerator for guests on this machine.
 ///
 /// # Errors
-/// When QEMU does not start.
+/// When QEMU cannot be started.
 pub fn accelerator(files: &Files, image: &Path) -> Result<Accelerator> {
     let works = kvm::works(&machine(files, image, Measure::Time(Accelerator::Kvm)))?;
     Ok(if works { Accelerator::Kvm } else { Accelerator::Tcg })
 }
 
-/// QEMU's command line, with the names of files alone.
+/// QEMU's command line, with file names without folders.
 pub fn line(files: &Files, image: &Path, measure: Measure) -> String {
     let name = |path: &Path| PathBuf::from(path.file_name().unwrap_or_default());
     let machine = machine(files, image, measure);
@@ -137,19 +137,19 @@ pub fn line(files: &Files, image: &Path, measure: Measure) -> String {
     [files.arch.emulator().to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
 }
 
-/// Everything that the machine prints until it switches itself off.
+/// The complete console of the machine, until it switches itself off.
 fn console(machine: &Machine) -> Result<String> {
     let started = Instant::now();
     let mut qemu = Qemu::start(machine, Messages::Shown)?;
     let (mut console, mut buffer) = (Vec::new(), vec![0; 1 << 16]);
     loop {
-        match qemu.read(&mut buffer, TICK, None).context("the console of QEMU")? {
-            Got::Bytes(length) => console.extend(&buffer[..length]),
-            Got::Nothing => {}
-            Got::End => break,
+        match qemu.read(&mut buffer, TICK, None).context("cannot read QEMU's console")? {
+            ReadOutcome::Bytes(length) => console.extend(&buffer[..length]),
+            ReadOutcome::Nothing => {}
+            ReadOutcome::End => break,
         }
         if started.elapsed() > LIMIT {
-            bail!("not done in {} s: {}", LIMIT.as_secs(), String::from_utf8_lossy(&console));
+            bail!("timed out after {} s: {}", LIMIT.as_secs(), String::from_utf8_lossy(&console));
         }
     }
     let status = qemu.exit_status()?;
@@ -157,14 +157,14 @@ fn console(machine: &Machine) -> Result<String> {
     Ok(String::from_utf8_lossy(&console).into_owned())
 }
 
-/// Seconds, if the kernel was given what it should be.
+/// Seconds, if the kernel got the right data.
 fn judge(console: &str, kernel: &str, initrd: &str) -> Result<f64> {
     let word = |name: &str| words(console).find(|(found, _)| *found == name).map(|(_, value)| value);
     if let Some(why) = word("failed") {
-        bail!("the boot loader was not started, or came back: {why}");
+        bail!("the boot loader was not started, or returned: {why}");
     }
     let number = |name: &str| -> Result<u64> {
-        Ok(word(name).with_context(|| format!("the kernel did not tell its {name}"))?.parse()?)
+        Ok(word(name).with_context(|| format!("the kernel did not print its {name}"))?.parse()?)
     };
     let (start, entry, rate) = (number("start")?, number("entry")?, number("rate")?);
     ensure!(
@@ -172,10 +172,10 @@ fn judge(console: &str, kernel: &str, initrd: &str) -> Result<f64> {
         "the counter went from {start} to {entry}, {rate} in a second"
     );
     for (name, expected) in [("kernel", kernel), ("initrd", initrd)] {
-        ensure!(word(name) == Some(expected), "{name} is {:?} and should be {expected}", word(name));
+        ensure!(word(name) == Some(expected), "{name} is {:?}, expected {expected}", word(name));
     }
     let options = word("options").unwrap_or_default();
-    // GRUB puts the kernel's name in front, and its buffer may have more than one end.
+    // GRUB puts the kernel's name in front, and may add more than one terminator.
     let own =
         options.split_once(' ').filter(|(first, _)| first.starts_with("BOOT_IMAGE=")).map(|(_, rest)| rest);
     ensure!(own.unwrap_or(options).trim_end() == OPTIONS, "the command line is {options:?}");

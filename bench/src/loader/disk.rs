@@ -20,20 +20,20 @@ use crate::scratch::{self, Scratch, run};
 pub const ROOT: &str = "bbbbbbbb-2222-4333-8444-00000000000a";
 /// Command line of the kernel.
 pub const OPTIONS: &str = "root=/dev/vda2 ro quiet";
-/// Bytes of the initrd: what a distribution's has.
+/// Bytes of the initrd: as large as a distribution's.
 const INITRD: usize = 20 << 20;
 /// MiB at which the partitions start and end.
 const ESP: [u64; 2] = [1, 65];
 const SYSTEM: [u64; 2] = [65, 193];
 const MIB: u64 = 1 << 20;
 
-/// What goes onto the disk, and what the kernel is to say of it.
+/// The content of the disk, and the expected report of the kernel.
 pub struct Disk<'a> {
     scratch: &'a Scratch,
     files: &'a Files,
     /// `BYTES:SUM`.
     pub initrd: String,
-    /// Sum of the kernel's filling.
+    /// Sum of the kernel's padding.
     pub kernel: String,
 }
 
@@ -58,7 +58,7 @@ impl<'a> Disk<'a> {
         Ok(Self { scratch, files, initrd, kernel: format!("{kernel:x}") })
     }
 
-    /// The disk of a side.
+    /// Path of a side's disk.
     pub fn image(&self, side: &str) -> PathBuf {
         self.scratch.path(&format!("{side}.raw"))
     }
@@ -98,7 +98,7 @@ impl<'a> Disk<'a> {
     }
 }
 
-/// Copies a file to this MiB of another, empty blocks left out.
+/// Copies a file to this MiB of another, skipping empty blocks.
 fn place(from: &Path, to: &Path, mib: u64) -> Result<()> {
     let (mut from, to) = (File::open(from)?, File::options().write(true).open(to)?);
     let mut bytes = vec![0; 1 << 20];
@@ -115,13 +115,13 @@ fn place(from: &Path, to: &Path, mib: u64) -> Result<()> {
     }
 }
 
-/// The kernel's file, with the version in its header from which on GRUB takes Linux to ask for its initrd itself
+/// The kernel's file, with a version in its header from which on GRUB assumes that Linux asks for its initrd itself
 /// (`MajorImageVersion`; include/linux/pe.h: LINUX_EFISTUB_MAJOR_VERSION).
 fn kernel(file: &Path) -> Result<Vec<u8>> {
     let mut bytes = fs::read(file).with_context(|| file.display().to_string())?;
-    let no_program = || format!("{} is no PE file", file.display());
+    let no_program = || format!("{} is not a PE file", file.display());
     let start = bytes.get(0x3c..).and_then(|rest| rest.first_chunk().copied()).with_context(no_program)?;
-    // Behind the signature and IMAGE_FILE_HEADER.
+    // After the signature and IMAGE_FILE_HEADER.
     let at = usize::try_from(u32::from_le_bytes(start))?.checked_add(4 + 20 + 44).with_context(no_program)?;
     let field = bytes.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<2>()).with_context(no_program)?;
     *field = 3u16.to_le_bytes();
@@ -135,7 +135,7 @@ fn grub_cfg() -> String {
     )
 }
 
-/// What firmware starts from a medium (UEFI 2.11, section 3.5.1.1).
+/// The default boot file of a medium (UEFI 2.11, section 3.5.1.1).
 fn program_name(arch: Arch) -> &'static str {
     match arch {
         Arch::X86_64 => "BOOTX64.EFI",

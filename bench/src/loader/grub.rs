@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! GRUB as one program with no more modules than it needs, as distributions ship it.
+//! GRUB as one program with only the modules that it needs, as distributions ship it.
 
 use std::{
     ffi::OsStr,
@@ -20,14 +20,14 @@ pub const CONFIGURATION: &str = "one program with its modules and `search.fs_uui
 /// Modules; those that they need are added by grub-mkimage.
 const MODULES: &str = "part_gpt ext2 fat normal configfile linux search search_fs_uuid";
 
-/// Where Debian has them. The toolbox has those of all architectures, of one version.
+/// Debian's folder of modules. The toolbox has those of all architectures, in one version.
 const FOLDER: &str = "/usr/lib/grub";
 
-/// A GRUB that is ready to be started.
+/// A GRUB ready to start.
 pub struct Grub {
     /// Its file.
     pub program: PathBuf,
-    /// What it is made of.
+    /// Its configuration.
     pub facts: String,
 }
 
@@ -38,7 +38,7 @@ pub struct Grub {
 pub fn make(scratch: &Scratch, arch: Arch) -> Result<Grub> {
     let (platform, _) = names(arch);
     let modules = Path::new(FOLDER).join(platform);
-    ensure!(modules.is_dir(), "{} is missing: is this the toolbox?", modules.display());
+    ensure!(modules.is_dir(), "{} is missing; run it with tools/bazel run", modules.display());
     let (program, early) = (scratch.path("grub.efi"), scratch.path("early.cfg"));
     scratch::write(&early, format!("search.fs_uuid {ROOT} root\nset prefix=($root)/boot/grub\n").as_bytes())?;
     let options = ["-O", platform, "-p", "/boot/grub", "-d"].map(OsStr::new);
@@ -54,7 +54,7 @@ pub fn make(scratch: &Scratch, arch: Arch) -> Result<Grub> {
 pub fn installed(package: &str) -> Result<String> {
     let mut command = Command::new("dpkg-query");
     let output =
-        command.args(["-W", "-f=${Version}", package]).output().context("dpkg-query does not start")?;
+        command.args(["-W", "-f=${Version}", package]).output().context("cannot start dpkg-query")?;
     ensure!(output.status.success(), "{package} is not installed: {}", output.status);
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

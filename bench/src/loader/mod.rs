@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! `//bench:loader`: from a boot loader's start to its kernel's first instruction, ours beside GRUB (budget L1).
+//! `//bench:loader`: from a boot loader's start to its kernel's first instruction, compared with GRUB (budget L1).
 //!
-//! A program of ours (`guest/programs/start.rs`) is what the firmware starts, on both sides: it notes the processor's
-//! counter and starts the boot loader that stands beside it. The kernel (`guest/programs/kernel.rs`) reads the counter
-//! first, then checks what it was given and prints all of it.
+//! On both sides, the firmware starts our program `guest/programs/start.rs`: it notes the processor's counter and
+//! starts the boot loader beside it. The kernel (`guest/programs/kernel.rs`) reads the counter first, then prints it
+//! with checksums of what it got.
 
 mod boot;
 mod disk;
@@ -32,11 +32,11 @@ use crate::{
 use boot::{Boot, Measure};
 use disk::Disk;
 
-/// Boots a kernel of 12 MiB with an initrd of 20 MiB from the same disk in QEMU, by the cloud-boot loader and by GRUB
-/// in turn, and compares how long each takes from its start to the kernel's first instruction, and how many
-/// instructions that are.
+/// Boots a kernel of 12 MiB with an initrd of 20 MiB from the same disk in QEMU, with the cloud-boot loader and with
+/// GRUB in turn, and compares the time from the boot loader's start to the kernel's first instruction, and the number
+/// of instructions.
 ///
-/// Exit status: 0 when every budget is met, 1 when one is missed, 2 when it could not be measured.
+/// Exit status: 0 when every budget is met, 1 when one is missed, 2 when the measurement failed.
 #[derive(Debug, Parser)]
 #[command(
     bin_name = "tools/bazel run //bench:loader --",
@@ -46,7 +46,7 @@ use disk::Disk;
 pub struct Options {
     #[command(flatten)]
     output: Output,
-    /// Only these architectures [default: all four]
+    /// Measure only these architectures [default: all four]
     #[arg(long, value_parser = emulated::parser())]
     arch: Vec<Arch>,
     /// How often each side boots
@@ -57,7 +57,7 @@ pub struct Options {
     verbose: bool,
 }
 
-/// What is measured for one architecture.
+/// The files for one architecture.
 struct Files {
     arch: Arch,
     loader: PathBuf,
@@ -68,13 +68,13 @@ struct Files {
 }
 
 impl Files {
-    /// //bench:loader names them in its environment.
+    /// //bench:loader passes them in its environment.
     fn of(arch: Arch) -> Result<Self> {
         let file = |kind: &str| {
             let name = format!("BENCH_{kind}_{arch}");
-            let path =
-                env::var_os(&name).with_context(|| format!("{name} is not set: is this tools/bazel run?"))?;
-            // Tools run in other folders.
+            let path = env::var_os(&name)
+                .with_context(|| format!("{name} is not set; run it with tools/bazel run"))?;
+            // Absolute, since tools run in other folders.
             fs::canonicalize(&path).with_context(|| path.display().to_string())
         };
         let (loader, start, kernel) = (file("LOADER")?, file("START")?, file("KERNEL")?);
@@ -82,7 +82,7 @@ impl Files {
     }
 }
 
-/// Budget L1: ours by GRUB's. Emulated, the time is mostly translation of code that runs once.
+/// Budget L1: ours divided by GRUB's. Under emulation, time is mostly translation of code that runs once.
 fn budget(measure: Measure) -> Budget {
     Budget::NotAbove(match measure {
         Measure::Instructions | Measure::Time(Accelerator::Kvm) => 0.5,
@@ -91,7 +91,7 @@ fn budget(measure: Measure) -> Budget {
 }
 
 impl Options {
-    /// How the report is given.
+    /// The form of the report.
     pub fn output(&self) -> Output {
         self.output
     }
@@ -99,7 +99,7 @@ impl Options {
     /// Measures.
     ///
     /// # Errors
-    /// When a tool or machine fails, and when a kernel was given other bytes than it should.
+    /// When a tool or machine fails, or a kernel got wrong data.
     pub fn run(&self) -> Result<Report> {
         let arches = if self.arch.is_empty() { &Arch::ALL[..] } else { &self.arch };
         let pairs = usize::from(self.pairs);

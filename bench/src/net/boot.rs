@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! One boot in QEMU, and how long its parts took.
+//! One boot in QEMU, and the times of its parts.
 
 use std::{
     fmt,
@@ -11,31 +11,31 @@ use arch::Arch;
 use bench_guest::words;
 use qemu::{
     machine::{Disk, Firmware, Machine},
-    process::{Got, Messages, Qemu},
+    process::{Messages, Qemu, ReadOutcome},
 };
 
 use super::{Content, Files, Server, Side, log};
 use crate::scratch::Scratch;
 
-/// From QEMU's start to its end; the slowest side needs a tenth on a quiet machine.
+/// Time limit of a run of QEMU; the slowest side needs a tenth on a quiet machine.
 const LIMIT: Duration = Duration::from_secs(900);
-/// How long is waited for output at once.
+/// Longest wait for output before the clock is checked.
 const TICK: Duration = Duration::from_millis(500);
 /// MiB of memory: for 76 MiB, twice with iPXE and the firmware.
 const MEMORY: u32 = 1024;
-/// What the kernel says first.
+/// The kernel's first output.
 const STARTED: &str = "bench:entry=";
-/// Characters of the console that are repeated when it failed.
+/// Characters of the console to show on failure.
 const TAIL: usize = 2000;
 
-/// How long what took, in seconds.
+/// The times, in seconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
     /// From the first request for the bytes to the last byte.
     pub transfer: f64,
-    /// From the network's start to the first request, which is answered at once: driver, link, DHCP, connection.
+    /// From the network's start to the first request: driver, link, DHCP, connection.
     pub first: f64,
-    /// From QEMU's start to the kernel's first word.
+    /// From QEMU's start to the kernel's first output.
     pub whole: f64,
 }
 
@@ -48,15 +48,15 @@ impl fmt::Display for Times {
 
 /// A boot.
 pub struct Boot<'a> {
-    /// Who boots.
+    /// The side that boots.
     pub side: Side,
-    /// The machine's.
+    /// The machine's line.
     pub files: &'a Files,
     /// What is loaded.
     pub content: &'a Content,
-    /// For disks and variables.
+    /// Folder for disks and variables.
     pub scratch: &'a Scratch,
-    /// The console is shown.
+    /// Whether to show the console.
     pub is_verbose: bool,
 }
 
@@ -64,7 +64,7 @@ impl Boot<'_> {
     /// Boots once, and ends the server.
     ///
     /// # Errors
-    /// The kernel was not started, or not given what it should have been.
+    /// The kernel was not started, or got wrong data.
     pub fn run(&self, server: Server) -> Result<Times> {
         let Self { side, files, content, scratch, .. } = self;
         let vars = side.variables(files, &server, scratch)?;
@@ -88,14 +88,14 @@ impl Boot<'_> {
         })
     }
 
-    /// The times, if the kernel was given the right bytes.
+    /// The times, if the kernel got the right bytes.
     fn judge(&self, watched: &Watched, answers: &[log::Answer]) -> Result<Times> {
         let word =
             |name: &str| words(&watched.console).find(|(found, _)| *found == name).map(|(_, value)| value);
         let content = self.content;
         let kernel = if self.side == Side::Transport { &content.kernel_file } else { &content.kernel };
         ensure!(word("kernel") == Some(kernel), "the kernel is {:?}", word("kernel"));
-        // The firmware has no initrd to give.
+        // The firmware loads no initrd.
         if self.side != Side::Firmware {
             ensure!(word("initrd") == Some(&content.initrd), "the initrd is {:?}", word("initrd"));
         }
@@ -103,14 +103,14 @@ impl Boot<'_> {
             Ok::<_, anyhow::Error>(sum + content.folder.join(name).metadata()?.len())
         })?;
         let transfer = log::span(answers, |path| self.side.is_payload(content, path), least)?;
-        let begun = watched.begun.with_context(|| format!("the console has no {:?}", self.side.begins()))?;
-        let started = watched.started.context("the kernel did not say that it was started")?;
+        let begun = watched.begun.with_context(|| format!("no {:?} on the console", self.side.begins()))?;
+        let started = watched.started.context("the kernel did not print its start")?;
         let first = answers.iter().map(|answer| answer.start).reduce(f64::min).context("no request")?;
         Ok(Times { transfer, first: first - begun, whole: started - watched.switched_on })
     }
 }
 
-/// What the console showed, and when, in seconds of the time of day.
+/// The console, and when its marks appeared, in seconds of the time of day.
 #[derive(Debug)]
 struct Watched {
     console: String,
@@ -126,13 +126,13 @@ fn watch(machine: &Machine, begins: &str) -> Result<Watched> {
     let mut watched = Watched { console: String::new(), switched_on, begun: None, started: None };
     let mut buffer = vec![0; 1 << 16];
     loop {
-        match qemu.read(&mut buffer, TICK, None).context("the console of QEMU")? {
-            Got::Bytes(length) => watched.take(&buffer[..length], begins)?,
-            Got::Nothing => {}
-            Got::End => break,
+        match qemu.read(&mut buffer, TICK, None).context("cannot read QEMU's console")? {
+            ReadOutcome::Bytes(length) => watched.take(&buffer[..length], begins)?,
+            ReadOutcome::Nothing => {}
+            ReadOutcome::End => break,
         }
         if now()? - switched_on > LIMIT.as_secs_f64() {
-            bail!("not done in {} s: {}", LIMIT.as_secs(), watched.console);
+            bail!("timed out after {} s: {}", LIMIT.as_secs(), watched.console);
         }
     }
     let status = qemu.exit_status()?;
@@ -142,7 +142,7 @@ fn watch(machine: &Machine, begins: &str) -> Result<Watched> {
 
 impl Watched {
     fn take(&mut self, bytes: &[u8], begins: &str) -> Result<()> {
-        // What is looked for is ASCII, wherever it is torn.
+        // The marks are ASCII: lossy decoding of split characters does not matter.
         self.console.push_str(&String::from_utf8_lossy(bytes));
         for (mark, time) in [(begins, &mut self.begun), (STARTED, &mut self.started)] {
             if time.is_none() && self.console.contains(mark) {
@@ -153,7 +153,7 @@ impl Watched {
     }
 }
 
-/// As nginx writes it.
+/// The time of day, as nginx logs it.
 fn now() -> Result<f64> {
     Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64())
 }

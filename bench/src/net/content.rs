@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What is loaded, as each side finds it on the server.
+//! The content on the server, in the form for each side.
 
 use std::{fs, path::PathBuf};
 
@@ -18,18 +18,18 @@ pub const OPTIONS: &str = "console=ttyS0 quiet";
 pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.cloud-boot.boot.config.v1+json";
 
-/// The server's folder, and what the kernel is to say of the files in it.
+/// The server's folder, and the expected report of the kernel on its files.
 pub struct Content {
-    /// It has `kernel`, `initrd`, `program.efi` (as long as both, for firmware that loads one file), `manifest`, `config`,
-    /// `cmdline`, and `signature` with its `payload`.
+    /// The folder: `kernel`, `initrd`, `program.efi` (as long as both, for firmware that loads one file), `manifest`,
+    /// `config`, `cmdline`, and `signature` with its `payload`.
     pub folder: PathBuf,
-    /// The manifest's digest, as references have it.
+    /// The manifest's digest, in the form of references.
     pub digest: String,
     /// The key that it is signed by, PEM.
     pub key: PathBuf,
     /// Digest and file of each blob.
     pub blobs: Vec<(String, &'static str)>,
-    /// The kernel's sum, as it says itself.
+    /// The kernel's sum, as it prints it.
     pub kernel: String,
     /// `BYTES:SUM` of its file.
     pub kernel_file: String,
@@ -38,10 +38,10 @@ pub struct Content {
 }
 
 impl Content {
-    /// Writes the files, of which the initrd has so many bytes.
+    /// Writes the files; the initrd has `bytes` bytes.
     ///
     /// # Errors
-    /// When that is not possible.
+    /// When that fails.
     pub fn new(scratch: &Scratch, files: &Files, bytes: usize) -> Result<Self> {
         let folder = scratch.path("content");
         let kernel = fs::read(&files.kernel).with_context(|| files.kernel.display().to_string())?;
@@ -83,7 +83,7 @@ impl Content {
         })
     }
 
-    /// What nginx serves: the registry's names, and those of the files.
+    /// nginx's locations: the registry's paths, and those of the files.
     pub fn locations(&self) -> String {
         let folder = self.folder.display();
         let blobs = self.blobs.iter().map(|(digest, name)| {
@@ -101,13 +101,13 @@ impl Content {
     }
 }
 
-/// A descriptor, as manifests have it, with further members.
+/// A descriptor of a manifest, with additional members.
 pub fn descriptor(kind: &str, bytes: &[u8], more: &str) -> String {
     let (digest, size) = (digest(bytes), bytes.len());
     format!("{{\"mediaType\":\"{kind}\",\"digest\":\"{digest}\",\"size\":{size}{more}}}")
 }
 
-/// The digest of bytes, as OCI spells it.
+/// The digest of bytes in OCI's form.
 pub fn digest(bytes: &[u8]) -> String {
     let hash = Sha256::digest(bytes);
     hash.iter().fold("sha256:".into(), |text, byte| format!("{text}{byte:02x}"))

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What Bazel made for us.
+//! Files that Bazel built.
 
 use std::{env, fs, path::PathBuf};
 
 use anyhow::{Context, Result};
 
-/// Files that `//bench:net` names in its environment.
+/// Files that `//bench:net` passes in its environment.
 pub struct Files {
-    /// The loader; none where only the others are measured.
+    /// The loader; none if only the others are measured.
     pub loader: Option<PathBuf>,
     /// The program that only downloads.
     pub fetch: PathBuf,
@@ -23,7 +23,7 @@ impl Files {
     /// Finds them.
     ///
     /// # Errors
-    /// One is not named, or not there.
+    /// One is not passed, or missing.
     pub fn find(with_loader: bool) -> Result<Self> {
         let loader = if with_loader { Some(file("LOADER")?) } else { None };
         let [fetch, kernel] = [file("FETCH")?, file("KERNEL")?];
@@ -33,7 +33,8 @@ impl Files {
 
 fn file(kind: &str) -> Result<PathBuf> {
     let name = format!("BENCH_{kind}_x86_64");
-    let path = env::var_os(&name).with_context(|| format!("{name} is not set: is this tools/bazel run?"))?;
-    // Tools run in other folders.
+    let path =
+        env::var_os(&name).with_context(|| format!("{name} is not set; run it with tools/bazel run"))?;
+    // Absolute, since tools run in other folders.
     fs::canonicalize(&path).with_context(|| path.display().to_string())
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use relay::Faults;
 
-/// What they are, for the report.
+/// Description of the lines, for the report.
 pub const FACTS: &str = "QEMU's user network; for N5 our relay on QEMU's stream socket, a tap behind it, 25 ms each way, \
                          1 % of all frames lost each way, a fixed seed";
 
-/// How frames go.
+/// The path of frames.
 #[derive(Debug)]
 pub enum Line {
     /// From virtio-net through QEMU's user network.
@@ -48,11 +48,11 @@ const BOTH: Faults = Faults { loss: 10, ..DELAY };
 
 /// A line with faults.
 pub struct Faulty {
-    /// How frames go.
+    /// The path of frames.
     pub faults: Faults,
-    /// What is measured there by our transport alone, which does as much as iPXE does.
+    /// What our transport alone measures there, which does as much as iPXE.
     pub transport: &'static str,
-    /// What is measured there by the loader, which hashes.
+    /// What the loader measures there, which also hashes.
     pub whole: &'static str,
     /// The least ratio (budget N5).
     pub least: f64,

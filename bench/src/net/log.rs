@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What the server's log says: when it was asked, and when it had answered.
+//! The server's log: times of requests and answers.
 
 use anyhow::{Context, Result, ensure};
 
-/// How nginx writes a line: end and length in seconds, status, bytes sent, method, path.
+/// nginx's format of a line: end and duration in seconds, status, bytes sent, method, path.
 pub const FORMAT: &str = "$msec $request_time $status $body_bytes_sent $request_method $uri";
 
 /// A request and its answer, in seconds of the time of day.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
-    /// When its first byte came.
+    /// When the request arrived.
     pub start: f64,
-    /// When the answer's last one had been sent.
+    /// When the last byte of the answer was sent.
     pub end: f64,
     /// Bytes of the body.
     pub bytes: u64,
-    /// Which file.
+    /// The file.
     pub path: String,
 }
 
-/// All answers that were given, those without content and failures left out.
+/// All successful answers with content.
 ///
 /// # Errors
 /// For lines of another form.
@@ -28,7 +28,7 @@ pub fn answers(log: &str) -> Result<Vec<Answer>> {
     for line in log.lines() {
         let fields: Vec<&str> = line.split(' ').collect();
         let &[end, took, status, bytes, method, path] = fields.as_slice() else {
-            anyhow::bail!("the server's log has {line:?}");
+            anyhow::bail!("unexpected line in the server's log: {line:?}");
         };
         let (end, took): (f64, f64) = (end.parse()?, took.parse()?);
         if method == "GET" && status.starts_with('2') {
@@ -38,14 +38,14 @@ pub fn answers(log: &str) -> Result<Vec<Answer>> {
     Ok(answers)
 }
 
-/// From the first request for one of these files to the last byte of all, of which there must be so many.
+/// Seconds from the first request for one of these files to the last byte of all; there must be at least `least` bytes.
 ///
 /// # Errors
 /// When fewer were sent.
 pub fn span(answers: &[Answer], is_one: impl Fn(&str) -> bool, least: u64) -> Result<f64> {
     let wanted: Vec<_> = answers.iter().filter(|answer| is_one(&answer.path)).collect();
     let bytes: u64 = wanted.iter().map(|answer| answer.bytes).sum();
-    ensure!(bytes >= least, "{bytes} of {least} bytes were sent");
+    ensure!(bytes >= least, "only {bytes} of {least} bytes were sent");
     let start = wanted.iter().map(|answer| answer.start).reduce(f64::min).context("no request")?;
     let end = wanted.iter().map(|answer| answer.end).reduce(f64::max).context("no request")?;
     Ok(end - start)
@@ -68,7 +68,7 @@ mod tests {
         let is_one = |path: &str| ["/kernel", "/initrd"].contains(&path);
         assert_eq!(span(&answers, is_one, 100).unwrap(), 3.25);
         let why = span(&answers, is_one, 101).unwrap_err();
-        assert_eq!(why.to_string(), "100 of 101 bytes were sent");
+        assert_eq!(why.to_string(), "only 100 of 101 bytes were sent");
         assert!(super::answers("x\n").is_err());
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! `//bench:net`: boots over the network, ours beside iPXE and beside the firmware's HTTP boot (budgets N1 to N6).
+//! `//bench:net`: boots over the network, compared with iPXE and with the firmware's HTTP boot (budgets N1 to N6).
 //!
-//! All sides load the same bytes from one nginx, whose log says when each was sent: the same clock for everybody. The
-//! kernel is that of `//bench:loader`, which tells what it was given.
+//! All sides load the same bytes from one nginx, whose log has the times: the same clock for all. The kernel is that of
+//! `//bench:loader`, which prints checksums of what it got.
 
 mod boot;
 mod content;
@@ -32,12 +32,12 @@ use line::Line;
 use server::Server;
 use side::Side;
 
-/// Boots a kernel of 12 MiB with an initrd of 64 MiB over QEMU's user network, by the cloud-boot loader from an OCI
-/// registry and by iPXE by HTTP in turn, and by the loader over HTTPS and the firmware's HTTP boot, and compares how long
-/// the bytes take, and the whole boot; the same with delay and loss, over a relay; and the loader's network alone, without
-/// a hash, with two kinds of card.
+/// Boots a kernel of 12 MiB with an initrd of 64 MiB over QEMU's user network, with the cloud-boot loader from an OCI
+/// registry and with iPXE by HTTP in turn, then with the loader over HTTPS and the firmware's HTTP boot, and compares
+/// the times of the transfer and of the whole boot; the same with delay and loss, over a relay; and the loader's
+/// transport alone, without hashing, with two kinds of network cards.
 ///
-/// Exit status: 0 when every budget is met, 1 when one is missed, 2 when it could not be measured.
+/// Exit status: 0 when every budget is met, 1 when one is missed, 2 when the measurement failed.
 #[derive(Debug, Parser)]
 #[command(
     bin_name = "tools/bazel run //bench:net --",
@@ -47,7 +47,7 @@ use side::Side;
 pub struct Options {
     #[command(flatten)]
     output: Output,
-    /// Only these [default: all]
+    /// Measure only these [default: all]
     #[arg(long, value_enum)]
     only: Vec<Part>,
     /// How often each side boots
@@ -61,18 +61,18 @@ pub struct Options {
     verbose: bool,
 }
 
-/// What is measured together.
+/// A group of measurements.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 enum Part {
-    /// N1: HTTP alone beside iPXE
+    /// N1: HTTP transport alone, compared with iPXE
     Transport,
-    /// N2, N4 and N6: HTTP beside iPXE
+    /// N2, N4 and N6: HTTP, compared with iPXE
     Boot,
-    /// N3: HTTPS beside the firmware's HTTP boot
+    /// N3: HTTPS, compared with the firmware's HTTP boot
     Https,
-    /// N3: HTTPS beside iPXE's
+    /// N3: HTTPS, compared with iPXE's
     IpxeHttps,
-    /// N5: delay and loss beside iPXE
+    /// N5: delay and loss, compared with iPXE
     Lines,
 }
 
@@ -82,7 +82,7 @@ const ALL: [Part; 5] = [Part::Transport, Part::Boot, Part::Https, Part::IpxeHttp
 const FIRST_BYTE: f64 = 1.0;
 
 /// One measurement of a boot: a value for a row.
-struct Wanted {
+struct Measurement {
     row: &'static str,
     subject: &'static str,
     value: fn(&Times) -> f64,
@@ -90,22 +90,22 @@ struct Wanted {
     budget: Budget,
 }
 
-const BOOT: [Wanted; 3] = [
-    Wanted {
+const BOOT: [Measurement; 3] = [
+    Measurement {
         row: "N2",
         subject: "fetching 76 MiB by HTTP with SHA-256, beside iPXE without",
         value: |times| times.transfer,
         ratio: Ratio::Speed,
         budget: Budget::NotBelow(1.3),
     },
-    Wanted {
+    Measurement {
         row: "N4",
         subject: "from the network's start to the first request, beside iPXE",
         value: |times| times.first,
         ratio: Ratio::Speed,
         budget: Budget::Within(FIRST_BYTE),
     },
-    Wanted {
+    Measurement {
         row: "N6",
         subject: "QEMU's start to the kernel's, beside iPXE",
         value: |times| times.whole,
@@ -115,7 +115,7 @@ const BOOT: [Wanted; 3] = [
 ];
 
 impl Options {
-    /// How the report is given.
+    /// The form of the report.
     pub fn output(&self) -> Output {
         self.output
     }
@@ -123,7 +123,7 @@ impl Options {
     /// Measures.
     ///
     /// # Errors
-    /// When a tool or machine fails, and when a kernel was given other bytes than it should.
+    /// When a tool or machine fails, or a kernel got wrong data.
     pub fn run(&self) -> Result<Report> {
         let files = Files::find(!self.peers_alone)?;
         let scratch = Scratch::new("net")?;
@@ -172,8 +172,8 @@ impl Options {
     }
 }
 
-/// The other rows of one transfer differ from it in what they say.
-const HTTPS: Wanted = Wanted {
+/// Base of the rows of one transfer.
+const HTTPS: Measurement = Measurement {
     row: "N3",
     subject: "fetching 76 MiB by HTTPS with SHA-256 and a signature, beside OVMF's HTTP boot",
     value: |times| times.transfer,
@@ -181,7 +181,7 @@ const HTTPS: Wanted = Wanted {
     budget: Budget::NotBelow(3.0),
 };
 
-const IPXE_HTTPS: Wanted = Wanted {
+const IPXE_HTTPS: Measurement = Measurement {
     subject: "fetching 76 MiB by HTTPS with SHA-256 and a signature, beside iPXE's HTTPS without",
     budget: Budget::NotBelow(1.5),
     ..HTTPS
@@ -204,22 +204,22 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// N1: each card with a budget of its own.
+    /// N1: each card with its own budget.
     fn transport(&self) -> Result<Vec<Row>> {
         let mut rows = Vec::new();
         for (line, subject, least) in TRANSPORT {
-            let wanted = Wanted { row: "N1", subject, budget: Budget::NotBelow(least), ..HTTPS };
+            let wanted = Measurement { row: "N1", subject, budget: Budget::NotBelow(least), ..HTTPS };
             rows.extend(self.rows(&line, [Side::Transport, Side::Ipxe], &[wanted])?);
         }
         Ok(rows)
     }
 
-    /// N5: each line with a budget of its own.
+    /// N5: each line with its own budget.
     fn lines(&self) -> Result<Vec<Row>> {
         let mut rows = Vec::new();
         for line::Faulty { faults, transport, whole, least } in line::FAULTY {
             for (side, subject) in [(Side::Transport, transport), (Side::Http, whole)] {
-                let wanted = Wanted { row: "N5", subject, budget: Budget::NotBelow(least), ..HTTPS };
+                let wanted = Measurement { row: "N5", subject, budget: Budget::NotBelow(least), ..HTTPS };
                 rows.extend(self.rows(&Line::Relay(faults), [side, Side::Ipxe], &[wanted])?);
             }
         }
@@ -227,13 +227,13 @@ impl Bench<'_> {
     }
 
     /// Boots both sides in turn.
-    fn rows(&self, line: &Line, [ours, theirs]: [Side; 2], wanted: &[Wanted]) -> Result<Vec<Row>> {
+    fn rows(&self, line: &Line, [ours, theirs]: [Side; 2], wanted: &[Measurement]) -> Result<Vec<Row>> {
         let count = usize::from(self.options.pairs);
         if self.options.peers_alone {
             let times: Vec<Times> = (0..count).map(|_| self.boot(line, theirs)).collect::<Result<_>>()?;
             return wanted.iter().map(|wanted| alone(wanted, &times)).collect();
         }
-        // Pairs are of one value; the others of the same boots are kept beside it.
+        // `pairs` runs on one value; the other values of the same boots are kept separately.
         let (own, other) = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
         let boot = |side, times: &RefCell<Vec<Times>>| {
             times.borrow_mut().push(self.boot(line, side)?);
@@ -259,7 +259,7 @@ impl Bench<'_> {
     }
 }
 
-fn row(wanted: &Wanted, own: &[Times], other: &[Times]) -> Result<Row> {
+fn row(wanted: &Measurement, own: &[Times], other: &[Times]) -> Result<Row> {
     ensure!(own.len() == other.len(), "pairs");
     let pairs: Vec<_> = own
         .iter()
@@ -269,8 +269,8 @@ fn row(wanted: &Wanted, own: &[Times], other: &[Times]) -> Result<Row> {
     Row::of_pairs(wanted.row, wanted.subject, (&pairs, "s"), wanted.ratio, wanted.budget).context("no pair")
 }
 
-/// The other side's values in the place of ours, without a budget.
-fn alone(wanted: &Wanted, times: &[Times]) -> Result<Row> {
+/// A row with the other side's values instead of ours, without a budget.
+fn alone(wanted: &Measurement, times: &[Times]) -> Result<Row> {
     let spread = pairs::Spread::of(times.iter().map(wanted.value)).context("no boot")?;
     let subject =
         format!("{}: the other side alone, {:.3} to {:.3} s", wanted.subject, spread.least, spread.most);

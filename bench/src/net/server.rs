@@ -18,28 +18,28 @@ use relay::{End, Namespace, Relay};
 use super::{Content, Line, log};
 use crate::scratch::{self, Scratch};
 
-/// The host as QEMU's user network shows it, and the server behind the relay.
+/// The host's address in QEMU's user network, and that of the server behind the relay.
 const HOST: &str = "10.0.2.2";
 const BEHIND: &str = "10.9.0.1";
-/// How often is looked whether it listens, and how long that may take in all.
+/// How often to check whether it listens, and the time limit for that.
 const TICK: Duration = Duration::from_millis(20);
 const TICKS: usize = 3000;
 
-/// A server that runs, for one boot.
+/// A running server for one boot.
 pub struct Server {
     /// `ADDRESS:PORT` for HTTP.
     pub plain: String,
     /// The same for HTTPS.
     pub secure: String,
-    /// The certificate that vouches for it.
+    /// The root certificate of its certificate.
     pub root: PathBuf,
-    /// QEMU's options for the card and its other side.
+    /// QEMU's options for the card and its network.
     pub card: [String; 4],
     log: PathBuf,
     behind: Behind,
 }
 
-/// What runs for it; ended when dropped.
+/// Its processes; ended when dropped.
 enum Behind {
     Host(Child),
     /// The relay ends with QEMU, the namespace when this is dropped.
@@ -80,7 +80,7 @@ impl Server {
         Ok(Self { plain, secure, root, card, log, behind })
     }
 
-    /// Ends it: what it has answered.
+    /// Stops it; returns its answers.
     ///
     /// # Errors
     /// There is no log.
@@ -116,7 +116,7 @@ fn host(folder: &Path, [port, _]: [u16; 2]) -> Result<Behind> {
         .args(["-c", "nginx.conf"])
         .stdout(Stdio::null())
         .spawn()
-        .context("nginx does not start")?;
+        .context("cannot start nginx")?;
     let mut server = Behind::Host(child);
     for _ in 0..TICKS {
         if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
@@ -128,12 +128,12 @@ fn host(folder: &Path, [port, _]: [u16; 2]) -> Result<Behind> {
         }
         thread::sleep(TICK);
     }
-    bail!("nginx does not serve: {}", fs::read_to_string(folder.join("error.log")).unwrap_or_default());
+    bail!("nginx does not listen: {}", fs::read_to_string(folder.join("error.log")).unwrap_or_default());
 }
 
 /// nginx and dnsmasq in namespaces, a relay, and the socket for QEMU.
 fn behind(folder: &Path, faults: relay::Faults) -> Result<([String; 2], Behind)> {
-    // Without its ping of an address before it offers it, which takes 3 s.
+    // --no-ping: otherwise dnsmasq pings an address for 3 s before it offers it.
     let script = format!(
         "ip addr add {BEHIND}/24 dev t0
         nginx -p {}/ -e error.log -c nginx.conf &
@@ -141,7 +141,7 @@ fn behind(folder: &Path, faults: relay::Faults) -> Result<([String; 2], Behind)>
         folder.display()
     );
     let mut namespace = Namespace::start(&script, "started, version", &[])?;
-    let network = namespace.end().context("the end of a new namespace")?;
+    let network = namespace.end().context("cannot connect to the new namespace")?;
     let socket = folder.join("qemu");
     let listener = UnixListener::bind(&socket)?;
     let thread = thread::spawn(move || {
@@ -156,7 +156,7 @@ fn behind(folder: &Path, faults: relay::Faults) -> Result<([String; 2], Behind)>
 
 fn configuration(folder: &Path, own: &str, [plain, secure]: [u16; 2], content: &Content) -> String {
     let folder = folder.display();
-    // A small buffer: what is in it counts as sent.
+    // A small send buffer, since bytes in it count as sent.
     format!(
         "user root root; daemon off; master_process off; pid {folder}/pid; events {{}}\n\
          http {{ log_format times '{}'; access_log {folder}/access.log times; sendfile on; tcp_nopush on;\n\
@@ -169,7 +169,7 @@ fn configuration(folder: &Path, own: &str, [plain, secure]: [u16; 2], content: &
     )
 }
 
-/// A root and a certificate of this address by it.
+/// Makes a root certificate, and a certificate for this address.
 fn certificates(folder: &Path, address: &str) -> Result<()> {
     let path = |name: &str| folder.join(name).into_os_string();
     let request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650";
@@ -208,7 +208,7 @@ fn certificates(folder: &Path, address: &str) -> Result<()> {
     scratch::output("openssl", &[&request[..], &own].concat()).map(drop)
 }
 
-/// Two ports that were free just now.
+/// Two ports that are free at the moment.
 fn free_ports() -> Result<[u16; 2]> {
     let [one, two] =
         [TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?, TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?];

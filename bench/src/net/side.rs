@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Who boots, and from what.
+//! The sides that boot, and their disks.
 
 use std::{
     ffi::OsStr,
@@ -14,19 +14,19 @@ use crate::scratch::{self, Scratch, run};
 
 pub use crate::loader::grub::installed;
 
-/// What iPXE does, for the report.
+/// Configuration of iPXE, for the report.
 pub const IPXE: &str = "ipxe-amd64.efi from an EFI system partition, its own virtio-net driver; `dhcp`, `kernel`, \
                         `initrd`, `boot`; for HTTPS the root in TlsCaCertificate";
-/// What the firmware does.
+/// Configuration of the firmware.
 pub const FIRMWARE: &str = "one program of the same length as kernel and initrd, by BootNext with a URI (virt-fw-vars \
                             --set-boot-uri)";
-/// On the EFI system partition: the certificate that vouches for the server, and the key that signs.
+/// Paths on the EFI system partition: the server's root certificate, and the signing key.
 const ROOT: &str = "cloudboot/root.pem";
 const KEY: &str = "cloudboot/cosign.pub";
 /// Debian's iPXE.
 const PROGRAM: &str = "/usr/lib/ipxe/ipxe-amd64.efi";
 
-/// EFI_CERT_X509_GUID as it stands in memory, and EFI_TLS_CA_CERTIFICATE_GUID (edk2, TlsAuthentication.h).
+/// EFI_CERT_X509_GUID in its in-memory form, and EFI_TLS_CA_CERTIFICATE_GUID (edk2, TlsAuthentication.h).
 const X509: [u8; 16] =
     [0xa1, 0x59, 0xc0, 0xa5, 0xe4, 0x94, 0xa7, 0x4a, 0x87, 0xb5, 0xab, 0x15, 0x5c, 0x2b, 0xf0, 0x72];
 const TLS: &str = "fd2340d0-3dab-4349-a6c7-3b4f12b48eae";
@@ -34,7 +34,7 @@ const TLS: &str = "fd2340d0-3dab-4349-a6c7-3b4f12b48eae";
 /// One side of a pair.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Side {
-    /// The loader's network alone by HTTP.
+    /// The loader's transport alone, by HTTP.
     Transport,
     /// The loader by HTTP.
     Http,
@@ -49,7 +49,7 @@ pub enum Side {
 }
 
 impl Side {
-    /// What the console shows when the side begins with the network.
+    /// The console text when the side starts its network.
     pub fn begins(self) -> &'static str {
         match self {
             Self::Http | Self::Https => "choose \"",
@@ -71,7 +71,7 @@ impl Side {
         }
     }
 
-    /// The EFI system partition, as a disk by itself; none where the firmware needs none.
+    /// The EFI system partition as a separate disk; none if the firmware boots by itself.
     ///
     /// # Errors
     /// A tool fails.
@@ -87,7 +87,7 @@ impl Side {
             _ => format!("http://{}", server.plain),
         };
         scratch::write(&script, ipxe(&from).as_bytes())?;
-        let loader = || files.loader.as_deref().context("there is no loader");
+        let loader = || files.loader.as_deref().context("no loader was built");
         let address = scratch.path("server.txt");
         scratch::write(&address, from.as_bytes())?;
         let copied: Vec<(&Path, &str)> = match self {
@@ -130,7 +130,7 @@ impl Side {
         Ok(own)
     }
 
-    /// Whether this is what the bytes are loaded from.
+    /// Whether the payload is loaded from this path.
     pub fn is_payload(self, content: &Content, path: &str) -> bool {
         match self {
             Self::Transport | Self::Ipxe | Self::IpxeSecure => ["/kernel", "/initrd"].contains(&path),
@@ -142,8 +142,8 @@ impl Side {
     }
 }
 
-/// The variable TlsCaCertificate with a root certificate, from which iPXE takes those that it trusts besides its own, as
-/// virt-fw-vars reads it: an EFI_SIGNATURE_LIST (UEFI 2.11, section 32.4.1) with one of EFI_CERT_X509_GUID.
+/// The variable TlsCaCertificate with a root certificate, which iPXE trusts besides its own, in the JSON form of
+/// virt-fw-vars: an EFI_SIGNATURE_LIST (UEFI 2.11, section 32.4.1) with one of EFI_CERT_X509_GUID.
 fn trusted(root: &Path, scratch: &Scratch) -> Result<PathBuf> {
     let (der, json) = (scratch.path("root.der"), scratch.path("trusted.json"));
     let arguments: [&OsStr; 7] = [
@@ -159,7 +159,7 @@ fn trusted(root: &Path, scratch: &Scratch) -> Result<PathBuf> {
     let certificate = fs::read(&der)?;
     let length = u32::try_from(certificate.len())?.saturating_add(16);
     let mut list = X509.to_vec();
-    // Size of the list, of its header, and of each signature with its owner, who is nobody.
+    // Size of the list, of its header, and of each signature with its owner, which is zero.
     for size in [length.saturating_add(28), 0, length] {
         list.extend(size.to_le_bytes());
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The signature of the artifact, as `cosign sign` of version 2 leaves it in a registry (cosign,
+//! The signature of the artifact, as `cosign sign` of version 2 stores it in a registry (cosign,
 //! specs/SIGNATURE_SPEC.md), made by openssl.
 
 use std::{ffi::OsStr, path::PathBuf};
@@ -9,14 +9,14 @@ use anyhow::Result;
 use super::content::{MANIFEST, descriptor, digest};
 use crate::scratch::{self, Scratch, output};
 
-/// The type of what is signed.
+/// The media type of the payload.
 const PAYLOAD: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 
-/// A signature by a key of its own.
+/// A signature by a new key.
 pub struct Signature {
     /// The public key, PEM.
     pub key: PathBuf,
-    /// What is signed: it names the digest.
+    /// The payload, which names the digest.
     pub payload: String,
     /// The manifest that has the signature.
     pub manifest: String,
@@ -54,7 +54,7 @@ impl Signature {
         Ok(Self { key, payload, manifest })
     }
 
-    /// The tag that it stands under.
+    /// Its tag.
     pub fn tag(signed: &str) -> String {
         format!("{}.sig", signed.replace(':', "-"))
     }

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Characters out of the bytes of a serial console, and none that a terminal would take for 8-bit controls.
+//! Decodes the bytes of a serial console to characters without 8-bit controls.
 //!
 //! A terminal may act on U+0080 to U+009F (C1 of ECMA-48, 5.3: U+009B starts a control sequence), and one without
 //! UTF-8 on each byte 0x80 to 0x9f that is not part of a character. The bytes themselves are part of many characters.
 
 use std::mem;
 
-/// Takes bytes, yields characters. Memory: one unfinished character.
+/// Takes bytes, yields characters. Memory: one incomplete character.
 #[derive(Debug, Default)]
 pub struct Characters {
-    /// The start of a character whose rest has not come yet.
+    /// The start of an incomplete character.
     unfinished: Vec<u8>,
 }
 
 impl Characters {
-    /// Takes what came, in pieces of any size; U+FFFD stands for each C1 control and for bytes that are not UTF-8.
+    /// Takes bytes in pieces of any size; C1 controls and invalid UTF-8 become U+FFFD.
     pub fn push(&mut self, bytes: &[u8]) -> String {
         let bytes = [&mem::take(&mut self.unfinished), bytes].concat();
         let mut text = String::with_capacity(bytes.len());

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Lines of text out of the bytes of a serial console.
+//! Splits the text of a serial console into lines.
 
 use std::{mem, time::Duration};
 
 /// A line without control characters and escape sequences.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// When its first byte came, after the machine's start.
+    /// When its first byte arrived, after the machine's start.
     pub at: Duration,
     /// Its bytes, whole characters of UTF-8; at most [`MAX_LINE`] and a character.
     pub text: Vec<u8>,
@@ -19,14 +19,14 @@ pub const MAX_LINE: usize = 8192;
 
 /// Takes characters, yields lines.
 ///
-/// Firmware and agetty draw on a terminal more than they write lines, so a cursor that is moved ends a line,
+/// Firmware and agetty draw on a terminal rather than write lines, so moving the cursor ends a line,
 /// too: `CSI H`, `f` (to a position), `D` (left), `J` (screen erased), and a carriage return without line
 /// feed. Empty lines are left out. Memory: one line.
 #[derive(Debug, Default)]
 pub struct Console {
     line: Line,
     state: State,
-    /// A carriage return came last.
+    /// The last character was a carriage return.
     returned: bool,
 }
 
@@ -36,7 +36,7 @@ impl Default for Line {
     }
 }
 
-/// Where in an escape sequence we are (ECMA-48, 5.3 to 5.6).
+/// State of the parser of escape sequences (ECMA-48, 5.3 to 5.6).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
     #[default]
@@ -51,7 +51,7 @@ enum State {
     CommandStringEscape,
 }
 
-/// Longest command string, characters: systemd's (OSC 3008) have a few hundred. What is longer was none.
+/// Longest command string, characters: systemd's (OSC 3008) have a few hundred. Longer ones are treated as text.
 const MAX_STRING: usize = 2048;
 
 const BEL: char = '\x07';
@@ -60,12 +60,12 @@ const SUB: char = '\x1a';
 const ESC: char = '\x1b';
 
 impl Console {
-    /// The line in the making.
+    /// The unfinished line.
     pub fn partial(&self) -> &Line {
         &self.line
     }
 
-    /// Takes a character that came `now`; returns the line that it ends, if any.
+    /// Takes a character that arrived `now`; returns the line that it ends, if any.
     pub fn push(&mut self, c: char, now: Duration) -> Option<Line> {
         match self.state {
             State::Text => self.text(c, now),
@@ -121,9 +121,9 @@ impl Console {
             '\x40'..='\x7e' | CAN | SUB => self.state = State::Text,
             ESC => self.state = State::Escape,
             '\x20'..='\x3f' => {}
-            // A control character acts as if it stood before the sequence.
+            // A control character inside a sequence acts as if it came before it.
             '\x00'..='\x1f' => return self.text(c, now),
-            // No sequence after all.
+            // Not a valid sequence.
             _ => {
                 self.state = State::Text;
                 return self.text(c, now);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Formats of disk images, told by what the files start or end with.
+//! Formats of disk images, recognized by how the files start or end.
 
 use std::{
     fs::{self, File},
@@ -25,11 +25,11 @@ pub enum Format {
     Vhd,
 }
 
-/// First bytes of what people take for a disk image, and how it becomes one.
+/// First bytes of files that are mistaken for disk images, their format, and how to convert them.
 const OTHERS: [(&[u8], &str, &str); 8] = [
     (b"KDMV", "VMDK", "qemu-img convert -O qcow2"),
     (b"vhdxfile", "VHDX", "qemu-img convert -O qcow2"),
-    // VirtualBox and QEMU write other words behind it.
+    // VirtualBox and QEMU write different text after it.
     (b"<<< ", "VDI", "qemu-img convert -O qcow2"),
     (b"QED\0", "QED", "qemu-img convert -O qcow2"),
     (b"\xfd7zXZ\0", "xz", "unxz"),
@@ -56,10 +56,10 @@ impl Format {
         })
     }
 
-    /// The format of the image in a file or on a block device, which QEMU may then open by itself.
+    /// The format of the image in a file or on a block device, if QEMU can safely open it.
     ///
     /// # Errors
-    /// When it cannot be read, is of another format, or names files of its own (backing file, external data).
+    /// When it cannot be read, has another format, or names other files (backing file, external data).
     pub fn of_file(path: &Path) -> Result<Self> {
         let device = open(path)?;
         let format = Self::of_device(&device).map_err(|error| anyhow!("{error}"))?;
@@ -71,35 +71,35 @@ impl Format {
         Ok(format)
     }
 
-    /// What `-drive` is told, so that QEMU does not guess.
+    /// Settings for `-drive`, so that QEMU does not guess.
     pub fn options(self) -> String {
         let (driver, more) = self.driver();
         more.map_or_else(|| format!("format={driver}"), |more| format!("format={driver},{more}"))
     }
 
-    /// QEMU's name of it, and a setting.
+    /// QEMU's name of the format, and another setting.
     pub(crate) fn driver(self) -> (&'static str, Option<&'static str>) {
         match self {
             Self::Raw => ("raw", None),
             Self::Qcow2 => ("qcow2", None),
-            // The disk is as large as we say that it is: QEMU goes by the geometry of some makers.
+            // Use the size in the footer: for some creators, QEMU would go by the geometry.
             Self::Vhd => ("vpc", Some("force_size_calc=current_size")),
         }
     }
 }
 
-/// Refuses what is no image of a disk.
+/// Refuses files that are not disk images.
 ///
 /// # Errors
-/// When it cannot be read, is empty, or of a format that is not for us.
+/// When it cannot be read, is empty, or has an unsupported format.
 pub fn check(path: &Path) -> Result<()> {
     open(path).map(drop)
 }
 
 fn open(path: &Path) -> Result<Bytes> {
-    // Before it is opened: opening a pipe waits for its other end.
+    // Checked before opening: opening a pipe waits for its other end.
     let kind = fs::metadata(path)?.file_type();
-    ensure!(kind.is_file() || kind.is_block_device(), "neither a file nor a block device");
+    ensure!(kind.is_file() || kind.is_block_device(), "not a file or block device");
     let mut file = File::open(path)?;
     let size = file.seek(SeekFrom::End(0))?;
     ensure!(size > 0, "it is empty");
@@ -107,7 +107,7 @@ fn open(path: &Path) -> Result<Bytes> {
     let length = file.read_at(&mut head, 0)?;
     let head = head.get(..length).unwrap_or_default();
     if let Some((_, format, mend)) = OTHERS.iter().find(|(magic, ..)| head.starts_with(magic)) {
-        bail!("it is no disk image but {format}: {mend}");
+        bail!("it is {format}, not a disk image; convert it: {mend}");
     }
     Ok(Bytes { file, size })
 }
@@ -151,9 +151,19 @@ mod tests {
         assert_eq!(said("zeros", &[0; 512]), Ok(Format::Raw));
         assert_eq!(said("cut", b"\xeb\x63\x90"), Ok(Format::Raw));
         assert_eq!(said("empty", b""), Err("it is empty".into()));
-        assert_eq!(said("xz", b"\xfd7zXZ\0\0\x04"), Err("it is no disk image but xz: unxz".into()));
-        assert_eq!(said("gzip", b"\x1f\x8b\x08"), Err("it is no disk image but gzip: gunzip".into()));
-        assert!(said("vmdk", b"KDMV\x01\0\0\0").unwrap_err().contains("VMDK: qemu-img convert -O qcow2"));
+        assert_eq!(
+            said("xz", b"\xfd7zXZ\0\0\x04"),
+            Err("it is xz, not a disk image; convert it: unxz".into())
+        );
+        assert_eq!(
+            said("gzip", b"\x1f\x8b\x08"),
+            Err("it is gzip, not a disk image; convert it: gunzip".into())
+        );
+        assert!(
+            said("vmdk", b"KDMV\x01\0\0\0")
+                .unwrap_err()
+                .contains("VMDK, not a disk image; convert it: qemu-img convert -O qcow2")
+        );
     }
 
     /// A header of version 2 with one cluster of 64 KiB behind it, and the name of a backing file or none.
@@ -184,7 +194,7 @@ mod tests {
     #[test]
     fn a_folder_and_what_is_missing_are_no_images() {
         let why = |path: &str| format!("{:#}", Format::of_file(Path::new(path)).unwrap_err());
-        assert_eq!(why("/"), "neither a file nor a block device");
+        assert_eq!(why("/"), "not a file or block device");
         assert!(why("/nowhere/a.raw").starts_with("No such file"));
     }
 }

@@ -5,7 +5,7 @@ use arch::Arch;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::{Deserialize, Deserializer, de};
 
-/// That of this machine: cloud-boot is built for no other.
+/// The architecture of this machine: cloud-boot is built for no others.
 pub const HOST: Arch = if cfg!(target_arch = "x86_64") {
     Arch::X86_64
 } else if cfg!(target_arch = "aarch64") {
@@ -24,7 +24,7 @@ pub fn parser() -> impl TypedValueParser<Value = Arch> {
 /// Reads an architecture in a file, by its name.
 ///
 /// # Errors
-/// When the text is the name of none.
+/// When the text does not name one.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arch, D::Error> {
     String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
 }
@@ -34,11 +34,11 @@ pub trait Emulated: Copy {
     /// The program that emulates it.
     fn emulator(self) -> &'static str;
 
-    /// The `-machine` that its firmware is made for. riscv64 without ACPI, as its kernels know it best.
+    /// The `-machine` that its firmware is made for. riscv64 without ACPI, which its kernels support best.
     fn machine_option(self) -> &'static str;
 
-    /// A plain `-cpu` under TCG: `max` costs time under TCG on every architecture, and Linux 6.12 stumbles over it on
-    /// aarch64 (52-bit addresses).
+    /// A plain `-cpu` for TCG: `max` is slower under TCG on every architecture, and breaks Linux 6.12 on aarch64
+    /// (52-bit addresses).
     fn cpu(self) -> &'static str;
 
     /// The loader's setting that gives the machine's console to kernels whose command line names none.

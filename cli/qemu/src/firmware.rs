@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The UEFI firmware that is installed on this machine.
 //!
-//! Packages of firmware describe what they have in JSON files for QEMU (docs/interop/firmware.json of QEMU); the
-//! first by name that fits is taken. What has no description is looked for where distributions keep it.
+//! Firmware packages describe their files in JSON for QEMU (docs/interop/firmware.json of QEMU); the first match by
+//! name is used. Firmware without a description is looked for in the folders of the distributions.
 
 use std::{
     fs,
@@ -14,11 +14,11 @@ use serde::Deserialize;
 
 use crate::{disk::Format, machine::Firmware};
 
-/// Folders of descriptions, the administrator's first.
+/// Folders with descriptions, the administrator's first.
 const FOLDERS: [&str; 3] =
     ["/etc/qemu/firmware", "/usr/local/share/qemu/firmware", "/usr/share/qemu/firmware"];
 
-/// What a machine would need for it that ours has not, or what keeps unsigned programs from starting.
+/// Features that our machine lacks, or that keep unsigned programs from starting.
 const UNWANTED: [&str; 5] = ["requires-smm", "enrolled-keys", "secure-boot", "amd-sev-es", "intel-tdx"];
 
 /// Code and variable store, where Debian, Fedora, Arch, openSUSE and QEMU itself put them.
@@ -51,7 +51,7 @@ const KNOWN: [(Arch, &str, &str); 14] = [
     ),
 ];
 
-/// The parts of a description that count here.
+/// The fields of a description that are used.
 #[derive(Deserialize)]
 struct Description {
     #[serde(rename = "interface-types")]
@@ -94,7 +94,7 @@ impl Firmware {
     }
 }
 
-/// The first firmware that a folder of descriptions has for an architecture.
+/// The first firmware for an architecture in a folder of descriptions.
 fn described(folder: &Path, arch: Arch) -> Option<Firmware> {
     let mut files: Vec<PathBuf> = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).collect();
     files.sort();
@@ -102,7 +102,7 @@ fn described(folder: &Path, arch: Arch) -> Option<Firmware> {
     texts.filter_map(|path| fs::read(path).ok()).find_map(|text| read(&text, arch))
 }
 
-/// The firmware of a description, where it fits a machine of ours and is there.
+/// The firmware of a description, if it matches our machine and its files exist.
 fn read(text: &[u8], arch: Arch) -> Option<Firmware> {
     let Description { interfaces, mapping, targets, features } = serde_json::from_slice(text).ok()?;
     let board = if arch == Arch::X86_64 { "pc-q35" } else { "virt" };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Whether KVM works here, which a device that opens does not say.
+//! Tests whether KVM works: a /dev/kvm that can be opened does not prove it.
 
 use std::time::Duration;
 
@@ -13,18 +13,18 @@ use crate::{
     watch::{End, Limits, View, Watch},
 };
 
-/// The time for the probe's first line: five times and more what firmware takes on processors that work.
+/// Time limit for the probe's first line: at least five times what firmware takes where KVM works.
 const LIMIT: Duration = Duration::from_secs(8);
 
-/// What our loader prints first.
+/// The loader's first line.
 const BANNER: &str = "^cloud-boot ";
-/// What EDK II prints when it starts something, and when it has nothing to start.
+/// EDK II prints this when it starts a program, and when it finds none.
 const BOOT_MANAGER: &str = "BdsDxe: ";
 
-/// Starts a guest with the machine's firmware and loader, without its disks, under KVM; whether it spoke in time.
+/// Starts a guest with the machine's firmware and loader, without its disks, under KVM; whether it printed in time.
 ///
-/// Nested or restricted KVM runs simple guests and then stumbles over an instruction: firmware is the least that
-/// says anything.
+/// Nested or restricted KVM runs trivial guests and then fails at some instruction: firmware is the least guest that
+/// proves anything.
 ///
 /// # Errors
 /// When QEMU cannot be started.
@@ -44,7 +44,7 @@ pub fn works(machine: &Machine) -> Result<bool> {
     Ok(watch.try_run(&probe, Limits { time: Some(LIMIT), ..Limits::default() })? == End::Seen)
 }
 
-/// Whether we may use the device at all.
+/// Whether the device can be opened.
 fn is_open() -> bool {
     std::fs::File::options().read(true).write(true).open("/dev/kvm").is_ok()
 }

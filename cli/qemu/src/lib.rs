@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Machines in QEMU, and what their serial consoles say.
 //!
-//! Bytes of the console go one way: [`characters::Characters`] makes text of them that is safe to show,
-//! [`console::Console`] lines, [`script::Script`] judges each line, [`phases::Phases`] notes when firmware, loader,
-//! kernel and userspace came to their end, and [`record::Record`] keeps what a reader of a failed run needs.
-//! [`watch::Watch`] drives the five; [`process::Qemu`] owns the process, which ends with its owner, however that ends.
+//! Bytes of the console pass through a pipeline: [`characters::Characters`] decodes them to text that is safe to show,
+//! [`console::Console`] splits it into lines, [`script::Script`] checks each line, [`phases::Phases`] notes when
+//! firmware, loader, kernel and userspace ended, and [`record::Record`] keeps what a reader of a failed run needs.
+//! [`watch::Watch`] drives all five; [`process::Qemu`] owns the process, which always ends with its owner.
 
 pub mod characters;
 pub mod console;

@@ -14,13 +14,13 @@ use crate::{disk::Format, emulated::Emulated};
 
 /// A machine to start: firmware, a random number generator, disks.
 ///
-/// No file is ever written but disks that are [`writable`](Disk::writable), and what [`keeps`](Self::keeps) says: the
+/// Only disks that are [`writable`](Disk::writable), and what [`keeps`](Self::keeps) names, are ever written: the
 /// variable store and all other disks are snapshots.
 #[derive(Clone, Debug)]
 pub struct Machine {
     /// Its architecture.
     pub arch: Arch,
-    /// What its processors are.
+    /// Whether its processors are emulated.
     pub accelerator: Accelerator,
     /// How many of them.
     pub processors: u32,
@@ -28,25 +28,25 @@ pub struct Machine {
     pub memory: u32,
     /// Its firmware.
     pub firmware: Firmware,
-    /// What the firmware tries first, if not the disks.
+    /// The medium with the loader, which the firmware tries first; none if a disk has it.
     pub boot: Option<Boot>,
     /// In the order that the firmware tries them.
     pub disks: Vec<Disk>,
-    /// What stands behind the serial port.
+    /// What the serial port is connected to.
     pub serial: Serial,
     /// How the disks are attached.
     pub bus: Bus,
-    /// Whether the firmware is told to try them; where it is not, it leaves their drivers alone.
+    /// Whether the disks are in the boot order; if not, the firmware does not connect their drivers.
     pub in_boot_order: bool,
-    /// They cannot be written: some firmware repairs a partition table before anybody sees it.
+    /// The disks are read-only: some firmware would repair a partition table before it is tested.
     pub read_only: bool,
-    /// Their sector at this MiB cannot be read.
+    /// The sector of the disks at this MiB cannot be read.
     pub read_error: Option<u64>,
-    /// Whether what is written to the variable store, and to a disk that holds the loader, stays.
+    /// Whether writes to the variable store, and to a disk that holds the loader, are kept.
     pub keeps: bool,
-    /// Where writes to a disk that holds the loader are recorded, where they stay: a file of QEMU's `blklogwrites`.
+    /// The file that records writes to the loader's disk, if they are kept: QEMU's `blklogwrites`.
     pub records: Option<PathBuf>,
-    /// Whether there is a network card, behind which QEMU plays router (`-netdev user`).
+    /// Whether there is a network card on QEMU's user network (`-netdev user`).
     pub network: bool,
     /// Settings of the loader (`cloudboot.*` words), by fw_cfg.
     pub settings: OsString,
@@ -59,7 +59,7 @@ pub struct Machine {
 pub struct Firmware {
     /// The code.
     pub code: PathBuf,
-    /// The variable store as it is before the first start.
+    /// The variable store before the first start.
     pub vars: PathBuf,
     /// The format of both.
     pub format: Format,
@@ -72,13 +72,13 @@ impl Firmware {
     }
 }
 
-/// What a machine's processors are.
+/// How a machine's processors run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Accelerator {
-    /// Emulated. Where /dev/kvm opens, it need not work: nested, without what the guest's processor has.
+    /// Emulated. KVM may fail even if /dev/kvm opens: nested, or without features of the guest's processor.
     #[default]
     Tcg,
-    /// Those of this machine.
+    /// By KVM.
     Kvm,
 }
 
@@ -89,11 +89,11 @@ pub struct Disk {
     pub file: PathBuf,
     /// The image's format.
     pub format: Format,
-    /// What an overlay stands on, the nearest first. What images say of that themselves is not followed.
+    /// The backing files of an overlay, nearest first. Names inside images are not followed.
     pub backing: Vec<Layer>,
-    /// Whether the guest's writes go to the image; else they are lost.
+    /// Whether the guest's writes go to the image; otherwise they are discarded.
     pub writable: bool,
-    /// Bytes of its blocks.
+    /// Bytes of a logical block.
     pub block_size: u32,
 }
 
@@ -105,7 +105,7 @@ impl Disk {
     }
 }
 
-/// A file that an overlay stands on. It is never written to.
+/// A backing file of an overlay. It is never written to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layer {
     /// Its name.
@@ -134,7 +134,7 @@ pub enum Bus {
 }
 
 impl Bus {
-    /// The controller that is added once.
+    /// The controller, added once for all disks.
     fn controller(self) -> Option<&'static str> {
         match self {
             Self::Virtio | Self::Nvme | Self::Sata | Self::Cd => None,
@@ -143,7 +143,7 @@ impl Bus {
         }
     }
 
-    /// The device of the disk with this number, from 1. A port of AHCI has one device, and the CD has the first.
+    /// The device of the disk with this number, from 1. An AHCI port has one device, and the CD uses the first.
     fn device(self, number: usize) -> String {
         match self {
             Self::Virtio => "virtio-blk-pci".into(),
@@ -165,19 +165,19 @@ pub enum Boot {
     Disk(PathBuf),
 }
 
-/// What stands behind the serial port.
+/// What the serial port is connected to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Serial {
     /// Standard output only.
     Plain,
     /// Standard input and output.
     Typed,
-    /// The same, shared with QEMU's monitor: Ctrl-A X ends the machine, Ctrl-A H says more.
+    /// Standard input and output, shared with QEMU's monitor: Ctrl-A X ends the machine, Ctrl-A H shows help.
     WithMonitor,
 }
 
 impl Machine {
-    /// A machine as the tests have it: one emulated processor, 1 GiB, no network, no disk.
+    /// A machine with defaults: one emulated processor, 1 GiB of memory, no network, no disk.
     pub fn new(arch: Arch, firmware: Firmware) -> Self {
         Self {
             arch,
@@ -212,7 +212,7 @@ impl Machine {
         line.option("-display", "none");
         if self.network {
             line.option("-netdev", "user,id=network");
-            // Without its ROM the firmware does not try to boot from it.
+            // Without a ROM, the firmware does not try to boot from it.
             line.option("-device", "virtio-net-pci,netdev=network,romfile=");
         } else {
             line.option("-nic", "none");
@@ -224,7 +224,7 @@ impl Machine {
                 Serial::WithMonitor => "mon:stdio",
             },
         );
-        // The firmware waits up to five seconds for a key otherwise.
+        // Otherwise the firmware waits up to five seconds for a key.
         line.option("-boot", "menu=on,splash-time=0");
         line.option("-device", "virtio-rng-pci");
         let Firmware { code, vars, format } = &self.firmware;
@@ -242,7 +242,7 @@ impl Machine {
     fn processors(&self, line: &mut CommandLine) {
         let (machine, cpu, accelerator) = match (self.accelerator, self.arch) {
             (Accelerator::Tcg, arch) => (arch.machine_option().into(), arch.cpu(), "tcg"),
-            // The controller of interrupts is the host's, too.
+            // The interrupt controller must be the host's, too.
             (Accelerator::Kvm, Arch::Aarch64) => {
                 (format!("{},gic-version=host", self.arch.machine_option()), "host", "kvm")
             }
@@ -274,7 +274,7 @@ impl Machine {
         let all = boot.chain(self.disks.iter().map(|disk| (disk, self.access(disk))));
         for (index, (disk, access)) in all.enumerate() {
             line.disk(&format!("if=none,id=disk{index},{},{access}", disk.format.options()), disk);
-            // 0 is the CD's.
+            // 0 is the CD.
             let order = index.saturating_add(1);
             let device = self.bus.device(order);
             let place = if self.in_boot_order { format!(",bootindex={order}") } else { String::new() };
@@ -282,12 +282,12 @@ impl Machine {
                 512 => String::new(),
                 size => format!(",logical_block_size={size},physical_block_size={size}"),
             };
-            // The monitor takes it out by its id.
+            // The monitor removes it by its id.
             line.option("-device", &format!("{device},id=slot{index},drive=disk{index}{place}{blocks}"));
         }
     }
 
-    /// How a disk is opened, up to the name of its file.
+    /// Settings by which a disk is opened, up to the name of its file.
     fn access(&self, disk: &Disk) -> String {
         match self {
             Self { read_error: Some(mib), .. } => broken(*mib),
@@ -299,28 +299,28 @@ impl Machine {
     }
 }
 
-/// The same, as the disk alone has it.
+/// The same, from the disk's properties alone.
 fn access(disk: &Disk) -> String {
-    // What is thrown away needs not reach the disk; what is kept does when the guest says so.
+    // Discarded writes need not reach the disk; others do when the guest flushes.
     let how = if disk.writable { "cache=writeback" } else { "snapshot=on,cache=unsafe" };
-    // Where there is no room for it, the guest says so; otherwise the machine would stand still, without a word.
+    // On a full host disk, report the error to the guest; by default QEMU would pause the machine silently.
     format!("{how},werror=report,{}", file(disk))
 }
 
-/// The setting that is the name of a disk's file. With the other one, there is room for that of [`end_of_chain`].
+/// The setting for the name of a disk's file; the long form if [`end_of_chain`] is needed.
 fn file(disk: &Disk) -> &'static str {
     if end_of_chain(disk).is_some() { "file.filename" } else { "file" }
 }
 
-/// Where the lowest layer could name another one, this says that there is none, whatever it names: QEMU opens nothing
-/// but what we name. Only JSON has a null.
+/// If the lowest layer could name a backing file, this overrides it with none: QEMU opens only the files that we name.
+/// Only the JSON form has a null.
 fn end_of_chain(disk: &Disk) -> Option<String> {
     let lowest = disk.backing.last().map_or(disk.format, |layer| layer.format);
     let is_open = lowest == Format::Qcow2;
     is_open.then(|| format!("json:{{\"{}backing\":null}}", "backing.".repeat(disk.backing.len())))
 }
 
-/// How an image is opened whose sector at this MiB cannot be read: every read of it fails with EIO.
+/// Settings for an image whose sector at this MiB is unreadable: every read of it fails with EIO.
 fn broken(mib: u64) -> String {
     let rule = "file.inject-error.0";
     let sector = mib.saturating_mul(SECTORS);
@@ -330,9 +330,9 @@ fn broken(mib: u64) -> String {
     )
 }
 
-/// How an image is opened whose writes are recorded.
+/// Settings for an image whose writes are recorded.
 fn recorded(record: &Path) -> String {
-    // As any file of QEMU's, with commas doubled.
+    // As in any QEMU file name, commas are doubled.
     let record = record.to_string_lossy().replace(',', ",,");
     format!(
         "cache=writeback,werror=report,file.driver=blklogwrites,file.log.driver=file,file.log.filename={record},\
@@ -351,12 +351,12 @@ impl CommandLine {
         self.0.extend([name.into(), value.into()]);
     }
 
-    /// `-drive`. The settings end in the name of the one that is the file.
+    /// `-drive`. The settings end with the name of the file setting.
     fn drive(&mut self, settings: &str, file: &Path) {
         self.value("-drive", settings, file.as_os_str());
     }
 
-    /// `-drive` of a disk with all layers, each by its name, which may be any bytes. The settings end as above.
+    /// `-drive` of a disk with all its layers; their names may be any bytes. The settings end as above.
     fn disk(&mut self, settings: &str, disk: &Disk) {
         let mut value = setting(settings, disk.file.as_os_str());
         for (depth, Layer { file, format }) in (1..).zip(&disk.backing) {
@@ -372,13 +372,13 @@ impl CommandLine {
         self.0.extend(["-drive".into(), OsString::from_vec(value)]);
     }
 
-    /// An option whose last setting is any text.
+    /// An option whose last setting may be any text.
     fn value(&mut self, name: &str, settings: &str, text: &OsStr) {
         self.0.extend([name.into(), OsString::from_vec(setting(settings, text))]);
     }
 }
 
-/// Settings, the last of which is any text, with commas doubled as QEMU wants them.
+/// Settings, the last of which may be any text: its commas are doubled for QEMU.
 fn setting(settings: &str, text: &OsStr) -> Vec<u8> {
     let mut value = format!("{settings}=").into_bytes();
     for &byte in text.as_bytes() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What is looked for in a line of the console.
+//! Patterns for lines of the console.
 
 use std::fmt;
 
@@ -32,7 +32,7 @@ impl Pattern {
         Ok(Self { text: text.into(), anchored, pieces })
     }
 
-    /// Where in `line` the first match that begins at or after byte `from` ends.
+    /// End of the first match in `line` that begins at or after byte `from`.
     ///
     /// More text at the end of `line` never undoes a match, so that a line still growing can be searched.
     pub fn find(&self, line: &[u8], from: usize) -> Option<usize> {

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! When firmware, loader, kernel and userspace came to their ends.
+//! When firmware, loader, kernel and userspace ended.
 
 use std::{fmt, time::Duration};
 
 /// The times of one boot, each counted from the machine's start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Phases {
-    /// Our banner was printed: the firmware is done.
+    /// The loader's banner was printed: the firmware is done.
     pub banner: Option<Duration>,
-    /// Our last line before the kernel was printed: the loader is done.
+    /// The loader's last line was printed: the loader is done.
     pub start: Option<Duration>,
     /// The first line of userspace was printed: the kernel is done.
     pub userspace: Option<Duration>,
-    /// What was waited for was seen.
+    /// The expected text was seen.
     pub end: Option<Duration>,
     /// Title of the entry that was started.
     pub title: Option<String>,
-    /// The phases as the booted system counts them, where it was asked (`systemd-analyze time`).
+    /// The phases as measured by the booted system, if it was asked (`systemd-analyze time`).
     pub reported: Vec<(Phase, Duration)>,
 }
 
-/// A stretch of a boot.
+/// A phase of a boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Until our banner.
@@ -33,8 +33,8 @@ pub enum Phase {
     Userspace,
 }
 
-/// Userspace speaks: Linux starts its first program, then systemd, sysvinit or the mini disk's /init does.
-/// The first is hidden by `quiet`, the second by nothing.
+/// First lines of userspace: Linux starts its first program, then systemd, sysvinit or the mini disk's /init prints.
+/// `quiet` hides the former, nothing the latter.
 const USERSPACE: [&str; 7] = [
     "Run /init as init process",
     "Run /sbin/init as init process",
@@ -45,11 +45,11 @@ const USERSPACE: [&str; 7] = [
     "mini: ",
 ];
 
-/// What `systemd-analyze time` starts its line with.
+/// Start of the line of `systemd-analyze time`.
 const REPORT: &str = "Startup finished in ";
 
 impl Phases {
-    /// Takes in a line whose first byte came at `at`; a line may be shown again when it has grown.
+    /// Takes a line whose first byte arrived at `at`; a line may be passed again when it has grown.
     pub fn see(&mut self, line: &[u8], at: Duration) {
         let line = String::from_utf8_lossy(line);
         if line.starts_with("cloud-boot ") {
@@ -61,10 +61,10 @@ impl Phases {
         if self.banner.is_none() || self.userspace.is_some() {
             return;
         }
-        // An entry that fails after its start line is followed by the next one's.
+        // If an entry fails after its start line, the next one follows.
         if let Some(rest) = line.strip_prefix("start \"") {
             self.start = Some(at);
-            // Without the closing quote, the line is not yet whole, or the firmware broke it.
+            // Without the closing quote, the line is incomplete, or the firmware has wrapped it.
             self.title = Some(rest.rsplit_once("\": ").map_or(rest, |(title, _)| title).to_owned());
         }
         if self.start.is_some() && USERSPACE.iter().any(|sign| line.contains(sign)) {
@@ -72,7 +72,7 @@ impl Phases {
         }
     }
 
-    /// The phase that the boot is in, or was in when it ended.
+    /// The current phase, or the one in which the boot ended.
     pub fn current(&self) -> Phase {
         match self {
             Self { userspace: Some(_), .. } => Phase::Userspace,
@@ -82,7 +82,7 @@ impl Phases {
         }
     }
 
-    /// How long each phase took that came to its end, in their order.
+    /// Durations of the completed phases, in order.
     pub fn durations(&self) -> Vec<(Phase, Duration)> {
         let phases = [
             (Phase::Firmware, self.banner),
@@ -138,12 +138,12 @@ fn span(text: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()
 }
 
-/// `phases: firmware 1.6 s, loader 0.4 s, kernel 8.8 s, userspace 20.0 s`, as far as the boot came.
+/// `phases: firmware 1.6 s, loader 0.4 s, kernel 8.8 s, userspace 20.0 s`: the completed phases.
 impl fmt::Display for Phases {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let durations = self.durations();
         if durations.is_empty() {
-            return f.write_str("phases: none came to its end");
+            return f.write_str("phases: none completed");
         }
         f.write_str("phases: ")?;
         for (index, (phase, took)) in durations.iter().enumerate() {
@@ -224,7 +224,7 @@ mod tests {
         let phases = phases(&["GNU GRUB", "Linux version 6", "systemd[1]: hello", "Welcome to Debian"]);
         assert_eq!(phases, Phases::default());
         assert_eq!(phases.current(), Phase::Firmware);
-        assert_eq!(phases.to_string(), "phases: none came to its end");
+        assert_eq!(phases.to_string(), "phases: none completed");
     }
 
     #[test]

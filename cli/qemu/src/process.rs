@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! QEMU as a child process that cannot outlive us.
+//! QEMU as a child process that cannot outlive this one.
 //!
-//! Three things end it: [`Qemu`]'s drop on every way out of a function; the kernel, by a parent-death signal,
-//! when we are killed; its own exit. The signal is asked for between fork and exec, where only unsafe code may
-//! run: so our own program is started once more, asks for the signal and becomes QEMU ([`become_child`]).
+//! Three things end it: [`Qemu`]'s drop; the kernel, by a parent-death signal, if this process is killed; its own
+//! exit. The signal must be requested between fork and exec, which takes unsafe code: so this program is started once
+//! more, requests the signal and executes QEMU ([`become_child`]).
 
 use std::{
     env,
@@ -31,18 +31,18 @@ use crate::{
     terminal::Terminal,
 };
 
-/// First argument of a program that is to become another one.
+/// First argument of this program when it is to execute another one.
 const BECOME: &str = "--become-child-of";
 
-/// Exit status of what could not become QEMU, as shells have it.
+/// Exit status if QEMU cannot be executed, as in shells.
 const NOT_STARTED: u8 = 127;
 
-/// How long QEMU may take to exit after it has closed its output, or was asked to: what it holds back of an image may be
-/// much, and the machine busy.
+/// How long QEMU may take to exit after it has closed its output, or was asked to: it may have much to write back on a
+/// busy machine.
 const EXIT_GRACE: Duration = Duration::from_secs(30);
 
-/// Every program that uses [`Qemu`] calls this first: if it was started to become QEMU, it does so and never
-/// returns, or returns the status of its failure.
+/// Every program that uses [`Qemu`] calls this first: if it was started to become QEMU, it executes QEMU and never
+/// returns, or returns an exit status on failure.
 pub fn become_child() -> Option<ExitCode> {
     let mut args = env::args_os().skip(1);
     if args.next()? != BECOME {
@@ -58,61 +58,61 @@ pub fn become_child() -> Option<ExitCode> {
 
 fn become_program(mut args: impl Iterator<Item = OsString>) -> Result<std::convert::Infallible> {
     let parent = args.next().and_then(|id| id.to_str()?.parse().ok()).and_then(Pid::from_raw);
-    let program = args.next().context("no program to become")?;
-    set_parent_process_death_signal(Some(Signal::KILL)).context("no parent-death signal")?;
-    // A parent that died before the signal was asked for sends none.
+    let program = args.next().context("no program to run")?;
+    set_parent_process_death_signal(Some(Signal::KILL)).context("cannot set the parent-death signal")?;
+    // If the parent died before the signal was requested, none is sent.
     if parent.is_none() || getppid() != parent {
-        bail!("the parent is gone");
+        bail!("the parent process has exited");
     }
     let why = Command::new(&program).args(args).exec();
     bail!("cannot start {}: {why} (is it installed?)", program.display());
 }
 
-/// What came from the console, or did not.
+/// Result of reading the console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Got {
+pub enum ReadOutcome {
     /// This many bytes.
     Bytes(usize),
-    /// Nothing in the time given.
+    /// Nothing within the time limit.
     Nothing,
-    /// QEMU has closed its output: it exits.
+    /// QEMU has closed its output: it is exiting.
     End,
 }
 
-/// What becomes of QEMU's own messages.
+/// What happens to QEMU's own messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Messages {
-    /// They stand on our standard error.
+    /// They go to standard error.
     Shown,
-    /// Nobody sees them.
+    /// They are discarded.
     Hidden,
 }
 
-/// A running QEMU, in a process group of its own. Dropped, it is ended and reaped.
+/// A running QEMU, in its own process group; ended and reaped on drop.
 #[derive(Debug)]
 pub struct Qemu {
     child: Child,
     group: Pid,
     output: ChildStdout,
     input: Option<ChildStdin>,
-    /// It holds back what belongs into images: tables of qcow2, above all.
+    /// Whether it caches writes to images, such as tables of qcow2.
     writes: bool,
 }
 
 impl Qemu {
     /// Starts `machine`. Its console can be typed into unless it is plain.
     ///
-    /// The thread that calls it must live as long as the machine: the parent-death signal comes with the
-    /// thread's end.
+    /// The calling thread must live as long as the machine: the parent-death signal is sent when the
+    /// thread ends.
     ///
     /// # Errors
     /// When no process can be started. A missing QEMU shows as an early exit.
     pub fn start(machine: &Machine, messages: Messages) -> Result<Self> {
         let interactive = machine.serial != Serial::Plain;
-        let mut child = Command::new(env::current_exe().context("cannot find our own program")?)
+        let mut child = Command::new(env::current_exe().context("cannot find the path of this program")?)
             .args([BECOME, &std::process::id().to_string(), machine.arch.emulator()])
             .args(machine.arguments())
-            // Where snapshots keep what the guest writes; QEMU's default is outside of a test's sandbox.
+            // Snapshots keep the guest's writes there; QEMU's default is outside of a test's sandbox.
             .env("TMPDIR", env::var_os("TEST_TMPDIR").unwrap_or_else(|| env::temp_dir().into()))
             .stdin(if interactive { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped())
@@ -127,14 +127,14 @@ impl Qemu {
         Ok(Self { child, group, output, input, writes })
     }
 
-    /// Types `keys`. A machine that has just ended takes no more.
+    /// Types `keys`. If the machine has just ended, they are lost.
     pub fn type_keys(&mut self, keys: &[u8]) {
         if let Some(input) = &mut self.input {
             let _ = input.write_all(keys).and_then(|()| input.flush());
         }
     }
 
-    /// Waits for output, at most `limit`, and passes on what is typed at `terminal` meanwhile.
+    /// Waits for output, at most `limit`, and meanwhile passes on what is typed at `terminal`.
     ///
     /// # Errors
     /// When a pipe or the terminal fails.
@@ -143,13 +143,13 @@ impl Qemu {
         buffer: &mut [u8],
         limit: Duration,
         terminal: Option<&mut Terminal>,
-    ) -> io::Result<Got> {
+    ) -> io::Result<ReadOutcome> {
         let limit = Timespec::try_from(limit).map_err(io::Error::other)?;
         let mut terminal = terminal.filter(|t| !t.ended());
         let mut fds = vec![PollFd::new(&self.output, PollFlags::IN)];
         if let (Some(terminal), Some(input)) = (&terminal, &self.input) {
             fds.push(PollFd::from_borrowed_fd(terminal.as_fd(), PollFlags::IN));
-            // Only what fits is written, so that neither side waits for the other.
+            // Writes only as much as the pipe takes, so that neither side blocks the other.
             fds.push(PollFd::new(input, PollFlags::OUT));
         }
         match poll(&mut fds, Some(&limit)) {
@@ -160,25 +160,25 @@ impl Qemu {
         drop(fds);
         match (ready.get(1), ready.get(2), terminal.as_mut(), &mut self.input) {
             (Some(true), Some(true), Some(terminal), Some(input)) => {
-                // A machine that has just ended takes no more keys.
+                // If the machine has just ended, the keys are lost.
                 let _ = input.write_all(terminal.read()?);
             }
-            // The guest does not read what was typed: the keys wait, and so do we.
+            // The guest does not read: the keys stay queued.
             (Some(true), Some(false), ..) => thread::sleep(Duration::from_millis(5)),
             _ => {}
         }
         if ready.first() != Some(&true) {
-            return Ok(Got::Nothing);
+            return Ok(ReadOutcome::Nothing);
         }
         match self.output.read(buffer) {
-            Ok(0) => Ok(Got::End),
-            Ok(length) => Ok(Got::Bytes(length)),
-            Err(why) if why.kind() == io::ErrorKind::Interrupted => Ok(Got::Nothing),
+            Ok(0) => Ok(ReadOutcome::End),
+            Ok(length) => Ok(ReadOutcome::Bytes(length)),
+            Err(why) if why.kind() == io::ErrorKind::Interrupted => Ok(ReadOutcome::Nothing),
             Err(why) => Err(why),
         }
     }
 
-    /// Its status after it has closed its output, or was asked to end; killed if it does not exit then.
+    /// Its exit status after it has closed its output or was asked to end; kills it if it does not exit in time.
     ///
     /// # Errors
     /// When it cannot be waited for.
@@ -195,16 +195,16 @@ impl Qemu {
     }
 
     fn signal(&mut self, signal: Signal) {
-        // It fails only when the group is gone already.
+        // Fails only if the group is already gone.
         let _ = kill_process_group(self.group, signal);
     }
 }
 
 impl Drop for Qemu {
     fn drop(&mut self) {
-        // Once reaped, the number may be another's.
+        // Once reaped, the process id may be reused.
         if let Ok(None) = self.child.try_wait() {
-            // Asked to, it writes what it holds back, and then exits; what is not kept needs no time.
+            // On SIGTERM it writes back its caches and exits; if nothing is kept, it is killed at once.
             if self.writes {
                 self.signal(Signal::TERM);
                 let _ = self.exit_status();

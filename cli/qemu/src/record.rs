@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What remains of a console: two files, and the last lines in memory.
+//! The record of a console: two files, and the last lines in memory.
 
 use std::{
     collections::VecDeque,
@@ -15,12 +15,12 @@ use crate::console::Line;
 /// Lines kept for the report of a failure.
 pub const TAIL: usize = 40;
 
-/// Size of a file at which it ends, bytes: a guest that prints without end must not fill the disk. A Debian
-/// boot prints 100 KiB.
+/// Size limit of a file, bytes: a guest that prints endlessly must not fill the disk. A Debian boot
+/// prints 100 KiB.
 const MAX_FILE: u64 = 32 << 20;
 
-/// Writes `console.raw` (the bytes as they came) and `console.log` (lines with their times), unbuffered, so
-/// that both are whole however the run ends.
+/// Writes `console.raw` (the raw bytes) and `console.log` (lines with their times), unbuffered, so that
+/// both are complete however the run ends.
 #[derive(Debug)]
 pub struct Record {
     files: Option<Files>,
@@ -41,7 +41,7 @@ impl Record {
     pub fn new(folder: Option<&Path>) -> Result<Self> {
         let create = |folder: &Path, name: &str| -> Result<Capped<File>> {
             let path = folder.join(name);
-            let file = File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
+            let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
             Ok(Capped { to: file, left: MAX_FILE })
         };
         let files = folder
@@ -52,7 +52,7 @@ impl Record {
         Ok(Self { files, tail: VecDeque::new() })
     }
 
-    /// Keeps bytes as they came.
+    /// Records raw bytes.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -60,7 +60,7 @@ impl Record {
         self.files.as_mut().map_or(Ok(()), |files| files.raw.write(bytes))
     }
 
-    /// Keeps a line; an unfinished one must be the last.
+    /// Records a line; an unfinished one must be the last.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -81,7 +81,7 @@ impl Record {
     }
 }
 
-/// A writer that takes `left` more bytes, says so once, and drops the rest.
+/// A writer that takes `left` more bytes, marks the cut once, and drops the rest.
 #[derive(Debug)]
 struct Capped<W> {
     to: W,
@@ -98,7 +98,7 @@ impl<W: Write> Capped<W> {
         self.left = self.left.saturating_sub(u64::try_from(kept.len()).unwrap_or(u64::MAX));
         self.to.write_all(kept)?;
         if !dropped.is_empty() {
-            self.to.write_all(b"\n[the console goes on, this file does not]\n")?;
+            self.to.write_all(b"\n[the console goes on, but this file ends here]\n")?;
         }
         Ok(())
     }
@@ -129,6 +129,6 @@ mod tests {
         for bytes in [b"abc", b"def", b"ghi"] {
             capped.write(bytes).unwrap();
         }
-        assert_eq!(capped.to, b"abcde\n[the console goes on, this file does not]\n");
+        assert_eq!(capped.to, b"abcde\n[the console goes on, but this file ends here]\n");
     }
 }

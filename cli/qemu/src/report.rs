@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What a run says when it is over.
+//! The summary of a run.
 
 use std::{fmt::Write, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::{
     watch::{End, Watch},
 };
 
-/// Why the run failed, in one line; none if it did not.
+/// Why the run failed, in one line; none if it succeeded.
 pub fn failure(watch: &Watch, end: &End) -> Option<String> {
     let cause = match end {
         End::Seen => return None,
@@ -22,14 +22,15 @@ pub fn failure(watch: &Watch, end: &End) -> Option<String> {
         End::Exited(status) => {
             format!("QEMU {} after {:.1} s", process::describe(*status), watch.took.as_secs_f64())
         }
-        End::Late => format!("the time is over ({:.1} s)", watch.took.as_secs_f64()),
-        End::Unshown(why) => format!("standard output takes no more of the console: {why}"),
+        End::Late => format!("timed out after {:.1} s", watch.took.as_secs_f64()),
+        End::Unshown(why) => format!("cannot write the console to standard output: {why}"),
     };
     let mut line = format!("failed in the {} phase: {cause}", watch.phases.current());
     if let Some(pattern) = watch.script.awaited() {
         let number = watch.script.seen().saturating_add(1);
         // Writing to a string cannot fail.
-        let _ = write!(line, "; awaited: {:?} ({number} of {})", pattern.to_string(), watch.script.total());
+        let _ =
+            write!(line, "; waiting for {:?} ({number} of {})", pattern.to_string(), watch.script.total());
     }
     Some(line)
 }
@@ -48,8 +49,8 @@ pub fn tail(watch: &Watch, count: usize) -> String {
 }
 
 /// `booted: TITLE on ARCH in S s (firmware S, loader S, kernel S, userspace S)`; none if the loader started
-/// nothing. The times are the booted system's where it was asked, else those at which the console spoke; there, a
-/// userspace that says nothing before its prompt is not told from the kernel.
+/// nothing. The times are those of the booted system if it was asked, else those of the console; there, a userspace
+/// that prints nothing before its prompt counts as kernel.
 pub fn booted(phases: &Phases, arch: Arch) -> Option<String> {
     let (title, start, end) = (phases.title.as_deref()?, phases.start?, phases.end?);
     let mut durations = phases.reported.clone();
@@ -91,10 +92,10 @@ mod tests {
             ),
             (End::Exited(ExitStatus::from_raw(9)), "QEMU was ended by signal 9 after 12.3 s"),
             (End::Exited(ExitStatus::from_raw(1 << 8)), "QEMU exited with status 1 after 12.3 s"),
-            (End::Late, "the time is over (12.3 s)"),
+            (End::Late, "timed out after 12.3 s"),
         ];
         for (end, cause) in cases {
-            let want = format!("failed in the loader phase: {cause}; awaited: \"login:\" (2 of 2)");
+            let want = format!("failed in the loader phase: {cause}; waiting for \"login:\" (2 of 2)");
             assert_eq!(failure(&watch(), &end), Some(want));
         }
         assert_eq!(failure(&watch(), &End::Seen), None);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What a run must show, in its order, what is typed in between, and what it must not show.
+//! What a run must print, in order, what is typed in between, and what it must not print.
 
 use anyhow::{Result, anyhow, ensure};
 
 use crate::pattern::Pattern;
 
-/// Signs of a failure that no boot recovers from, or that waits for a person.
+/// Signs of a fatal failure, or of one that waits for a person.
 ///
 /// Firmware: the exception handlers of edk2 (x86_64, riscv64 and loongarch64 print
 /// `!!!! X64 Exception Type - 0E(…) !!!!`, aarch64 `Synchronous Exception at 0x…`) and its assertions. Ours:
@@ -24,13 +24,13 @@ pub const PANICS: [&str; 11] = [
     "You are in emergency mode",
 ];
 
-/// What starts an item that is typed, in place of one that is awaited.
+/// Prefix of an item to type, instead of a pattern to wait for.
 pub const TYPED: &str = "type:";
 
-/// What is typed goes to QEMU's monitor from here on, and to the machine's console from the next one on.
+/// Switches typing to QEMU's monitor; the next one switches back to the machine's console.
 const MONITOR: &str = "<monitor>";
 
-/// Keys that have names, and what a terminal sends for them.
+/// Names of keys, and what a terminal sends for them.
 const KEYS: [(&str, &str); 8] = [
     ("<enter>", "\r"),
     ("<esc>", "\x1b"),
@@ -39,7 +39,7 @@ const KEYS: [(&str, &str); 8] = [
     ("<home>", "\x1b[H"),
     ("<ctrl-u>", "\x15"),
     (MONITOR, "\x01c"),
-    // As PC ANSI terminals do, which the firmware of x86_64 expects.
+    // As PC ANSI terminals send it, which x86_64 firmware expects.
     ("<f1>", "\x1b[M"),
 ];
 
@@ -49,27 +49,27 @@ enum Step {
     Type(Vec<u8>),
 }
 
-/// An ordered list of awaited patterns, and patterns that fail the run wherever they stand.
+/// An ordered list of expected patterns, and patterns that fail the run wherever they occur.
 #[derive(Clone, Debug)]
 pub struct Script {
     expect: Vec<Step>,
     forbid: Vec<Pattern>,
-    /// What is to be typed now.
+    /// Keys to type now.
     keys: Vec<u8>,
-    /// How many of `expect` were seen.
+    /// How many items of `expect` are done.
     seen: usize,
     /// Where in the current line the last match ended.
     from: usize,
 }
 
 impl Script {
-    /// A script that waits for all of `expect`, one after the other; an item `type:TEXT` is typed when its turn has
-    /// come.
+    /// A script that waits for all of `expect`, one after the other; an item `type:TEXT` is typed when its turn
+    /// comes.
     ///
     /// # Errors
-    /// When `expect` is empty or a pattern matches every line, or when something is typed in the end.
+    /// When `expect` is empty or ends with a text to type, or a pattern matches every line.
     pub fn new(expect: &[String], forbid: &[String]) -> Result<Self> {
-        ensure!(!expect.is_empty(), "no pattern is awaited");
+        ensure!(!expect.is_empty(), "no pattern to wait for");
         let patterns = |texts: &[String]| {
             texts.iter().map(|t| Pattern::new(t).map_err(|e| anyhow!(e))).collect::<Result<Vec<_>>>()
         };
@@ -78,7 +78,10 @@ impl Script {
             None => Pattern::new(text).map(Step::See).map_err(|e| anyhow!(e)),
         };
         let expect = expect.iter().map(step).collect::<Result<Vec<_>>>()?;
-        ensure!(matches!(expect.last(), Some(Step::See(_))), "nothing is awaited after what is typed");
+        ensure!(
+            matches!(expect.last(), Some(Step::See(_))),
+            "no pattern to wait for after the last typed text"
+        );
         Ok(Self { expect, forbid: patterns(forbid)?, keys: Vec::new(), seen: 0, from: 0 })
     }
 
@@ -94,12 +97,12 @@ impl Script {
         self.expect.iter().any(|step| matches!(step, Step::Type(keys) if is_typed(keys)))
     }
 
-    /// What is to be typed now; it is given out once.
+    /// Takes the keys to type now.
     pub fn take_keys(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.keys)
     }
 
-    /// The same script, failing at every one of [`PANICS`], too.
+    /// The same script, which also fails at any of [`PANICS`].
     ///
     /// # Errors
     /// As of [`Script::new`].
@@ -110,10 +113,10 @@ impl Script {
         Ok(self)
     }
 
-    /// Takes in a line, which may have been shown before when it was shorter.
+    /// Takes a line, which may have been passed before when it was shorter.
     ///
     /// # Errors
-    /// The forbidden pattern that stands in it.
+    /// The forbidden pattern that it matches.
     pub fn look(&mut self, line: &[u8]) -> Result<(), Pattern> {
         if let Some(pattern) = self.forbid.iter().find(|p| p.find(line, 0).is_some()) {
             return Err(pattern.clone());
@@ -131,12 +134,12 @@ impl Script {
         }
     }
 
-    /// The line that was looked at has ended.
+    /// Marks the end of the current line.
     pub fn end_line(&mut self) {
         self.from = 0;
     }
 
-    /// The pattern to come next; none when all were seen.
+    /// The next expected pattern; none when all were seen.
     pub fn awaited(&self) -> Option<&Pattern> {
         self.expect.get(self.seen..)?.iter().find_map(|step| match step {
             Step::See(pattern) => Some(pattern),

@@ -12,7 +12,7 @@ use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 /// Bytes that one read takes: what a pipe that is ready takes without waiting (PIPE_BUF, POSIX's least).
 const CHUNK: usize = 512;
 
-/// Standard input in raw mode; the mode from before comes back when it is dropped.
+/// Standard input in raw mode; drop restores the previous mode.
 #[derive(Debug)]
 pub struct Terminal {
     input: io::Stdin,
@@ -22,7 +22,7 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Whether standard input is one.
+    /// Whether standard input is a terminal.
     pub fn is_there() -> bool {
         io::stdin().is_terminal()
     }
@@ -30,13 +30,13 @@ impl Terminal {
     /// Switches the terminal to raw mode.
     ///
     /// # Errors
-    /// When standard input is none.
+    /// When standard input is not a terminal.
     pub fn raw() -> Result<Self> {
         let input = io::stdin();
-        let before = tcgetattr(&input).context("the terminal's settings")?;
+        let before = tcgetattr(&input).context("cannot read the terminal's settings")?;
         let mut raw = before.clone();
         raw.make_raw();
-        tcsetattr(&input, OptionalActions::Now, &raw).context("the terminal's raw mode")?;
+        tcsetattr(&input, OptionalActions::Now, &raw).context("cannot set the terminal to raw mode")?;
         Ok(Self { input, before, buffer: vec![0; CHUNK], ended: false })
     }
 
@@ -45,12 +45,12 @@ impl Terminal {
         self.ended
     }
 
-    /// What was typed; waits if there is nothing.
+    /// What was typed; blocks if there is nothing.
     ///
     /// # Errors
     /// When it cannot be read.
     pub fn read(&mut self) -> io::Result<&[u8]> {
-        // Unbuffered: what stays in a buffer is not seen by poll.
+        // Unbuffered: poll does not see data in a buffer.
         let length = match rustix::io::read(&self.input, &mut self.buffer) {
             Ok(length) => length,
             Err(rustix::io::Errno::INTR) => return Ok(&[]),
@@ -69,7 +69,7 @@ impl AsFd for Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // A terminal that is gone needs no settings.
+        // Best effort: the terminal may be gone.
         let _ = tcsetattr(&self.input, OptionalActions::Now, &self.before);
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! One run of a machine: from its start to the verdict.
+//! One run of a machine, from its start to the verdict.
 
 use std::{
     io::{self, Write},
@@ -17,7 +17,7 @@ use crate::{
     machine::Machine,
     pattern::Pattern,
     phases::Phases,
-    process::{Got, Messages, Qemu},
+    process::{Messages, Qemu, ReadOutcome},
     record::Record,
     script::Script,
     terminal::Terminal,
@@ -26,7 +26,7 @@ use crate::{
 /// How long a run may take, and what ends it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limits {
-    /// The time in which all awaited patterns must be seen; no limit if none is given.
+    /// Time limit for all expected patterns; none for no limit.
     pub time: Option<Duration>,
     /// What happens after the last pattern.
     pub after: After,
@@ -38,9 +38,9 @@ pub enum After {
     /// The run ends.
     #[default]
     Stop,
-    /// For this time no forbidden pattern may appear.
+    /// The run goes on for this time, in which no forbidden pattern may appear.
     Quiet(Duration),
-    /// The machine runs on until it ends or the time is over.
+    /// The machine runs on until it ends or the time limit.
     Stay,
 }
 
@@ -49,9 +49,9 @@ pub enum After {
 pub enum View {
     /// Nobody.
     Hidden,
-    /// Standard output gets the lines.
+    /// Lines go to standard output.
     Lines,
-    /// The user's terminal is the machine's.
+    /// The user's terminal is connected to the machine.
     Terminal(Terminal),
 }
 
@@ -60,20 +60,20 @@ pub enum View {
 pub enum End {
     /// All patterns were seen, and nothing forbidden.
     Seen,
-    /// This pattern stood in this line.
+    /// This forbidden pattern matched this line.
     Forbidden(Pattern, Line),
     /// QEMU exited.
     Exited(ExitStatus),
-    /// The time was over.
+    /// The time limit was reached.
     Late,
-    /// The console could not be shown: nobody reads standard output any more, or it takes nothing.
+    /// The console could not be shown: standard output is closed or fails.
     Unshown(io::ErrorKind),
 }
 
-/// One run, and then all that is known of it.
+/// One run, and its results.
 #[derive(Debug)]
 pub struct Watch {
-    /// What was looked for.
+    /// The expected and forbidden patterns.
     pub script: Script,
     /// When the phases ended.
     pub phases: Phases,
@@ -84,14 +84,14 @@ pub struct Watch {
     characters: Characters,
     console: Console,
     view: View,
-    /// Why standard output took no more.
+    /// Why writing to standard output failed.
     unshown: Option<io::ErrorKind>,
 }
 
-/// Bytes taken at once.
+/// Bytes of one read.
 const CHUNK: usize = 16 << 10;
 
-/// Longest wait for output before the clock is looked at.
+/// Longest wait for output before the clock is checked.
 const TICK: Duration = Duration::from_millis(200);
 
 impl Watch {
@@ -102,16 +102,16 @@ impl Watch {
         Self { script, phases, record, took: Duration::ZERO, characters, console, view, unshown: None }
     }
 
-    /// Starts `machine`, judges its console, and ends it.
+    /// Starts `machine`, checks its console, and ends it.
     ///
     /// # Errors
-    /// When the machine cannot be started or the console not be read or kept; a machine that does not do what
-    /// it should is no error.
+    /// When the machine cannot be started, or its console cannot be read or recorded; a failed test is not an
+    /// error.
     pub fn run(&mut self, machine: &Machine, limits: Limits) -> Result<End> {
         self.run_with(machine, limits, Messages::Shown)
     }
 
-    /// The same, for a machine that may well not start: what QEMU says about that is not shown.
+    /// The same, for a machine that may fail to start: QEMU's messages are not shown.
     ///
     /// # Errors
     /// As of [`Watch::run`].
@@ -126,9 +126,9 @@ impl Watch {
         self.took = started.elapsed();
         let rest = self.console.partial().clone();
         if !rest.text.is_empty() {
-            self.keep(&rest).context("the console's record")?;
+            self.keep(&rest).context("cannot write the console record")?;
         }
-        // The terminal is the user's again.
+        // Gives the terminal back to the user.
         self.view = View::Hidden;
         end
     }
@@ -153,24 +153,29 @@ impl Watch {
                 View::Terminal(terminal) => Some(terminal),
                 _ => None,
             };
-            match qemu.read(&mut buffer, TICK, terminal).context("the console of QEMU")? {
-                Got::Nothing => {}
-                Got::Bytes(length) => {
+            match qemu.read(&mut buffer, TICK, terminal).context("cannot read QEMU's console")? {
+                ReadOutcome::Nothing => {}
+                ReadOutcome::Bytes(length) => {
                     let bytes = buffer.get(..length).unwrap_or_default();
-                    if let Err(end) =
-                        self.take(bytes, started.elapsed(), limits.after).context("the console's record")?
+                    if let Err(end) = self
+                        .take(bytes, started.elapsed(), limits.after)
+                        .context("cannot write the console record")?
                     {
                         return Ok(end);
                     }
                     qemu.type_keys(&self.script.take_keys());
                 }
-                Got::End if self.phases.end.is_some() && limits.after != After::Stay => return Ok(End::Seen),
-                Got::End => return qemu.exit_status().map(End::Exited).context("QEMU's end"),
+                ReadOutcome::End if self.phases.end.is_some() && limits.after != After::Stay => {
+                    return Ok(End::Seen);
+                }
+                ReadOutcome::End => {
+                    return qemu.exit_status().map(End::Exited).context("cannot wait for QEMU");
+                }
             }
         }
     }
 
-    /// Takes in what the console printed; `Err` in `Ok` is the end that it brings.
+    /// Takes console output; an inner `Err` ends the run.
     fn take(&mut self, bytes: &[u8], now: Duration, after: After) -> io::Result<Result<(), End>> {
         self.record.bytes(bytes)?;
         let text = self.characters.push(bytes);
@@ -184,7 +189,7 @@ impl Watch {
                 return Ok(Err(end));
             }
             self.script.end_line();
-            // What comes behind the end was not there if it had come a moment later.
+            // Ignore what follows the end in the same read: it could as well have arrived later.
             if after == After::Stop && self.phases.end.is_some() {
                 return Ok(Ok(()));
             }
@@ -209,7 +214,7 @@ impl Watch {
         self.record.line(line)
     }
 
-    /// To standard output, at once.
+    /// Writes to standard output without buffering.
     fn show(&mut self, bytes: &[u8]) {
         let mut out = io::stdout().lock();
         if let Err(why) = out.write_all(bytes).and_then(|()| out.flush()) {
@@ -217,8 +222,8 @@ impl Watch {
         }
     }
 
-    /// Why the console cannot be shown any more. A machine that is silent shows nothing, and yet is not left running
-    /// for a reader that has gone away.
+    /// Why the console cannot be shown any more. Also detects a reader that has gone while the machine prints
+    /// nothing.
     fn unshown(&self) -> Option<io::ErrorKind> {
         let is_hidden = matches!(self.view, View::Hidden);
         self.unshown.or_else(|| (!is_hidden && is_unread(io::stdout())).then_some(io::ErrorKind::BrokenPipe))
@@ -227,7 +232,7 @@ impl Watch {
 
 /// Whether the other end of a pipe, socket or terminal is closed.
 fn is_unread(output: impl AsFd) -> bool {
-    // These two are reported unasked.
+    // HUP and ERR are always reported.
     let mut fds = [PollFd::new(&output, PollFlags::empty())];
     let is_known = poll(&mut fds, Some(&Timespec::default())).is_ok();
     is_known && fds.iter().any(|fd| fd.revents().intersects(PollFlags::ERR | PollFlags::HUP))

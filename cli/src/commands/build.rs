@@ -18,8 +18,9 @@ use sigstore::{Identity, PublicKey, TrustedRoot};
 use crate::{
     built_in, codes,
     failure::{Failure, Stop},
-    host, input, loader, output,
-    place::usage,
+    host,
+    image_path::usage,
+    input, loader, output,
     printer::{Printer, size, text},
 };
 
@@ -27,46 +28,47 @@ use crate::{
 #[derive(Args)]
 #[command(after_help = "Examples:
   cloud-boot build --cosign-key cosign.pub --out loader.efi
-      boots nothing from a network that this key has not signed
+      boots nothing from the network without a signature of this key
   cloud-boot build --cosign-key a.pub --cosign-key b.pub --threshold 2 --arch aarch64 --out loader.efi
       both must have signed
   cloud-boot build --cosign-key cosign.pub --ca ca.pem --cmdline cloudboot.image=registry.example/boot/linux:1 \\
       --out loader.efi
-      boots that image, from a registry whose certificate ca.pem vouches for
+      boots that image, from a registry with a certificate of ca.pem
   cloud-boot iso --uki linux/amd64=loader.efi --out boot.iso
-      a boot image of it
+      a boot image with that loader
 
-With a key built in the machine is locked: files beside the loader, variables and metadata set only what cannot weaken
-it. What is built in is protected by the signature of the loader and Secure Boot, or by whoever may write the medium.")]
+With a key built in, the machine is locked: files beside the loader, variables and metadata can set only what does not
+weaken it. Secure Boot and the loader's signature protect what is built in; without them, whoever can write to the
+medium can change it.")]
 pub struct Options {
     /// The file to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// The architecture that the loader is for; else this machine's
+    /// The architecture that the loader is for; by default this machine's
     #[arg(long, value_parser = emulated::parser())]
     arch: Option<Arch>,
     /// An unsigned loader to build into, instead of the one in this program
     #[arg(long, value_name = "FILE")]
     loader: Option<PathBuf>,
-    /// A public key whose signature is asked for, PEM; may be repeated
+    /// A public key whose signature is required, PEM; may be given several times
     #[arg(long, value_name = "FILE")]
     cosign_key: Vec<PathBuf>,
     /// How many of the keys must have signed
     #[arg(long, value_name = "N", requires = "cosign_key")]
     threshold: Option<u32>,
-    /// The trusted root of signatures without a key of their own, trusted_root.json
+    /// The trusted root of keyless signatures, trusted_root.json
     #[arg(long, value_name = "FILE", requires = "identity", requires = "issuer")]
     trusted_root: Option<PathBuf>,
-    /// Who may sign with it, as the certificate names them; `*` is any text
+    /// The identity that may sign, as its certificate names it; `*` is any text
     #[arg(long, value_name = "PATTERN", requires = "trusted_root")]
     identity: Option<String>,
-    /// Who vouches for that identity; `*` is any text
+    /// The issuer that vouches for that identity; `*` is any text
     #[arg(long, value_name = "PATTERN", requires = "trusted_root")]
     issuer: Option<String>,
     /// Root certificates that the loader trusts besides Mozilla's, PEM
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
-    /// Further settings, words cloudboot.KEY=VALUE
+    /// More settings, words cloudboot.KEY=VALUE
     #[arg(long, value_name = "WORDS")]
     cmdline: Option<String>,
     /// Overwrite the file
@@ -128,7 +130,7 @@ impl Options {
         printer.line(format_args!("{}: {} for {}", text(out), size(made.len() as u64), arch.name()))
     }
 
-    /// All keys, one file behind the other.
+    /// All keys, concatenated.
     fn keys(&self) -> Result<Vec<u8>, Failure> {
         let mut all = Vec::new();
         for path in &self.cosign_key {
@@ -140,7 +142,7 @@ impl Options {
         Ok(all)
     }
 
-    /// The keys, if what is built in can be satisfied as the loader will have it.
+    /// The keys, if the loader could accept a signature under these settings.
     fn expect_signers(
         &self,
         config: &Config,
@@ -174,9 +176,9 @@ impl Options {
         let identity = self.identity.as_deref().map(|identity| word("identity", identity));
         let issuer = self.issuer.as_deref().map(|issuer| word("issuer", issuer));
         if [&self.identity, &self.issuer].into_iter().flatten().any(|text| text.contains('"')) {
-            return Err(usage("--identity and --issuer have no quotes in them"));
+            return Err(usage("--identity and --issuer must not contain quotes"));
         }
-        // What has an option of its own stands last, and counts.
+        // Dedicated options come last, and override --cmdline.
         let words = [self.cmdline.clone(), threshold, identity, issuer];
         let line = words.into_iter().flatten().collect::<Vec<_>>().join(" ");
         let config = Config::resolve(&[Text::new(Origin::Section, line.as_bytes())], Trust::Open);
@@ -188,7 +190,7 @@ impl Options {
     }
 }
 
-/// Refuses files of signers that whoever writes to the volume could change: the loader would not use them.
+/// Refuses key files without a digest: anyone who can write to the volume could change them, so the loader skips them.
 fn expect_pinned(config: &Config) -> Result<(), Stop> {
     let keys = config.cosign_keys().map(|named| ("cloudboot.cosign.key", named, "--cosign-key FILE"));
     let root = config.cosign_trusted_root();
@@ -196,14 +198,14 @@ fn expect_pinned(config: &Config) -> Result<(), Stop> {
     for (name, named, option) in keys.chain(root) {
         flow::pinned(named).map_err(|cause| {
             usage(&format!(
-                "--cmdline: {name}={named}: {cause}, or use {option}, which puts it into the loader"
+                "--cmdline: {name}={named}: {cause}, or use {option}, which builds it into the loader"
             ))
         })?;
     }
     Ok(())
 }
 
-/// A file of a trusted root.
+/// Reads a trusted root from a file.
 fn trusted_root(path: &Path) -> Result<Vec<u8>, Failure> {
     let json = input::read(path, TrustedRoot::LARGEST as u64, &|_| Ok(()))?;
     let parsed = TrustedRoot::parse(&json);

@@ -6,7 +6,7 @@ use clap_complete::{Shell, generate};
 
 use crate::{Arguments, failure::Stop, printer::Printer};
 
-/// A script by which a shell completes commands and options
+/// Shell completion script for commands and options
 #[derive(Args)]
 #[command(after_help = "Examples:
   cloud-boot completions bash > ~/.local/share/bash-completion/completions/cloud-boot

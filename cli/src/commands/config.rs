@@ -18,7 +18,7 @@ use crate::{
     printer::{Printer, text},
 };
 
-/// The sources that are command lines, by their names here.
+/// The sources that are command lines, by their names on this command line.
 const SOURCES: [(&str, Origin); 6] = [
     ("section", Origin::Section),
     ("file", Origin::File),
@@ -27,17 +27,17 @@ const SOURCES: [(&str, Origin); 6] = [
     ("smbios", Origin::Smbios),
     ("fw-cfg", Origin::FwCfg),
 ];
-/// The one that is a document.
+/// The source that is a JSON document.
 const METADATA: &str = "metadata";
 
-/// What can be done with settings.
+/// Commands on settings.
 #[derive(Subcommand)]
 pub enum Command {
     Explain(Explain),
 }
 
 impl Command {
-    /// Does it.
+    /// Runs the command.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
         match self {
             Self::Explain(explain) => explain.run(printer),
@@ -45,7 +45,7 @@ impl Command {
     }
 }
 
-/// What settings come to: every effective value with its source, and what does not count
+/// Effective settings, each with its source, and what is ignored
 #[derive(Args)]
 #[command(after_help = "Examples:
   cloud-boot config explain cloudboot.menu=always cloudboot.timeout=3
@@ -53,15 +53,15 @@ impl Command {
   cloud-boot config explain --file cmdline --source smbios=cloudboot.target=rescue
       the file \\cloudboot\\cmdline, and a stronger source
   cloud-boot config explain --locked cloudboot.disk=/dev/vda
-      what of it Secure Boot leaves
+      what Secure Boot allows of it
   cloud-boot config explain --locked --metadata meta_data.json
-      what a metadata document does to a machine with Secure Boot
+      what a metadata document can set on a machine with Secure Boot
   cloud-boot config explain --all cloudboot.timeout=3
-      also what counts where nothing is said
+      also the defaults of keys that are not set
 
 Sources, weakest first: default, section, file, load-options, variable, smbios, fw-cfg, metadata.")]
 pub struct Explain {
-    /// Words of LoadOptions, as the firmware hands them over
+    /// Words of LoadOptions, as the firmware passes them
     #[arg(value_name = "TEXT")]
     texts: Vec<OsString>,
     /// A file to read as \cloudboot\cmdline
@@ -73,13 +73,13 @@ pub struct Explain {
     /// A metadata document, JSON with an object `cloudboot`
     #[arg(long, value_name = "FILE")]
     metadata: Option<PathBuf>,
-    /// As with Secure Boot on
+    /// As if Secure Boot were on
     #[arg(long)]
     locked: bool,
-    /// As with a signature key built in
+    /// As if a signature key were built in
     #[arg(long)]
     with_key: bool,
-    /// Defaults, too
+    /// Show defaults, too
     #[arg(long)]
     all: bool,
     /// One line of JSON
@@ -106,7 +106,7 @@ struct Problem {
     code: String,
     object: String,
     message: String,
-    /// Where it stands, as the message says it.
+    /// The source, as the message names it.
     #[serde(skip)]
     origin: String,
 }
@@ -149,13 +149,13 @@ fn document(file: &Path) -> Result<Document, Failure> {
 }
 
 fn parse_source(argument: &str) -> Result<(Origin, String), String> {
-    let (name, text) = argument.split_once('=').ok_or("not of the form SOURCE=TEXT")?;
+    let (name, text) = argument.split_once('=').ok_or("expected SOURCE=TEXT")?;
     let found = SOURCES.iter().find(|(known, _)| *known == name);
-    let (_, origin) = found.ok_or_else(|| format!("no source is called {name}"))?;
+    let (_, origin) = found.ok_or_else(|| format!("no such source: {name}"))?;
     Ok((*origin, text.into()))
 }
 
-/// What counts for the keys that no source sets, in words where it depends on something.
+/// Defaults of the keys that no source sets; as prose where they depend on something.
 fn defaults(config: &Config) -> impl Iterator<Item = Setting> {
     let is_set = |key: &Key| config.effective().any(|(name, ..)| name == key.name);
     let counts = move |row: &&Row| row.key.acts && !row.default.is_empty() && !is_set(&row.key);
@@ -193,7 +193,7 @@ fn show(report: &Report, printer: &mut Printer) -> Result<(), Stop> {
         printer.line(format_args!("for the kernel: {}", text(report.rest.as_bytes())))?;
     }
     for Problem { code, message, origin, .. } in &report.problems {
-        // The name of the source is ours, and not escaped; names and values stand in front of it.
+        // The name of the source is trusted and not escaped; names and values in front of it are.
         let (before, origin, behind) = match message.rsplit_once(origin) {
             Some((before, behind)) => (before, origin.as_str(), behind),
             None => (message.as_str(), "", ""),

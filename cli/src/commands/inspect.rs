@@ -28,22 +28,22 @@ use crate::{
   cloud-boot inspect root.raw data.raw
       the two disks of a machine
   cloud-boot inspect --json disk.raw
-      the same for programs: devices, volumes, entries, problems
+      the same as JSON: devices, volumes, entries, problems
   cloud-boot inspect overlay.qcow2 --backing base.qcow2
-      a disk that stands on another file
+      a disk with a backing file
   sudo cloud-boot inspect /dev/sda
       a disk of this machine
   cloud-boot inspect loader.efi
       what a loader has built in: keys, root certificates, settings
 
-The entry with a star is the one that the loader boots where no setting says otherwise.")]
+The star marks the entry that the loader boots if no setting says otherwise.")]
 pub struct Options {
-    /// Images or block devices, together the machine's disks
+    /// Images or block devices: the disks of one machine
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<OsString>,
     #[command(flatten)]
     backing: Backing,
-    /// The machine's architecture; else that of the kernel which would be booted
+    /// The machine's architecture; by default that of the kernel that would be booted
     #[arg(long, value_parser = emulated::parser())]
     arch: Option<Arch>,
     /// One line of JSON
@@ -51,7 +51,7 @@ pub struct Options {
     json: bool,
 }
 
-/// Everything that is found.
+/// Everything found on the disks.
 #[derive(Serialize)]
 struct Report {
     devices: Vec<Device>,
@@ -72,12 +72,12 @@ struct VolumeReport {
     missing: Vec<String>,
     health: &'static str,
     features: Vec<String>,
-    /// What else the filesystem says of itself, by name: generation, profiles.
+    /// More properties of the filesystem, by name: generation, profiles.
     details: BTreeMap<&'static str, String>,
-    /// The number of its root among those of its filesystem: btrfs's subvolume id.
+    /// Number of its root within the filesystem: btrfs's subvolume id.
     #[serde(skip_serializing_if = "Option::is_none")]
     subvolume: Option<u64>,
-    /// Another root of the filesystem stands before it: what holds for the whole is shown there.
+    /// Whether another root of the filesystem comes before it, which shows what holds for the whole.
     #[serde(skip)]
     is_further: bool,
 }
@@ -105,7 +105,7 @@ struct ProblemReport {
 }
 
 impl Options {
-    /// Prints what is found.
+    /// Prints the report.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
         if let [image] = &self.images[..]
             && let Some(built_in) = built_in::read(image)?
@@ -167,7 +167,7 @@ fn volume(machine: &Machine, volume: &vfs::Volume) -> VolumeReport {
     }
 }
 
-/// Without its root, nothing of a volume can be read.
+/// Checks that the root can be read: without it, nothing on the volume can.
 fn root_of(volume: &vfs::Volume) -> Result<(), vfs::Error> {
     volume.open(b"/")?.attr().map(|_| ())
 }
@@ -181,7 +181,7 @@ fn entries(machine: &Machine, found: &Found) -> Vec<EntryReport> {
 fn entry(machine: &Machine, entry: &Entry, default: bool) -> EntryReport {
     let id_of = |file: &File| machine.volumes.get(file.volume).map(|volume| machine.id_of(volume));
     let home = entry.file();
-    // One that leads elsewhere stands on the volume of its menu.
+    // An entry without a file of its own counts for the volume of its menu.
     let volume = home.map_or(entry.source.volume, |file| file.volume);
     let path = |file: &File| match id_of(file) {
         Some(id) if home.is_some_and(|home| home.volume != file.volume) => {
@@ -261,7 +261,7 @@ fn show(report: &Report, printer: &mut Printer) -> Result<(), Stop> {
         };
         let bytes = size(volume.size.unwrap_or(0));
         let (label, uuid) = (field("label", &volume.label), field("uuid", &volume.uuid));
-        // The first of a filesystem's roots is what is mounted where nothing else is named.
+        // The first root of a filesystem is its default: what is mounted if no subvolume is named.
         let mark = if volume.is_further { "" } else { " (default)" };
         let subvolume = field("subvolume", &volume.subvolume.map(|number| format!("{number}{mark}")));
         let health = if volume.health == "ok" { String::new() } else { format!("  {}", volume.health) };
@@ -293,7 +293,7 @@ fn show(report: &Report, printer: &mut Printer) -> Result<(), Stop> {
     Ok(())
 }
 
-/// What holds for a whole filesystem, below the first of its roots.
+/// Prints what holds for a whole filesystem, below the first of its roots.
 fn show_whole(volume: &VolumeReport, printer: &mut Printer) -> Result<(), Stop> {
     if volume.is_further {
         return Ok(());

@@ -17,13 +17,13 @@ use serde::Serialize;
 
 use crate::{
     failure::Stop,
+    image_path::usage,
     loader::{self, Programs, Settings},
     output,
-    place::usage,
     printer::{Printer, size, text},
 };
 
-/// Writes a boot image: a CD and a disk in one, which UEFI firmware starts
+/// Writes a boot image for UEFI firmware: a CD and a disk in one
 #[derive(Args)]
 #[command(after_help = "Examples:
   cloud-boot iso --out boot.iso
@@ -33,7 +33,7 @@ use crate::{
   cloud-boot iso --out /dev/sdX --force
       a USB stick; what was on it is lost
   cloud-boot iso --cmdline cloudboot.image=registry.example/boot/linux@sha256:HEX --ca ca.pem --out boot.iso
-      boots that artifact from the network, from a registry whose certificate ca.pem vouches for
+      boots that artifact from the network, from a registry with a certificate of ca.pem
 
 The same programs and settings give the same bytes.")]
 pub struct Options {
@@ -127,9 +127,9 @@ fn describe(arch: Arch, bytes: &[u8]) -> Program {
 
 fn parse_program(argument: OsString) -> Result<(Arch, PathBuf), String> {
     let bytes = argument.as_bytes();
-    let at = bytes.iter().position(|byte| *byte == b'=').ok_or("not of the form PLATFORM=FILE")?;
+    let at = bytes.iter().position(|byte| *byte == b'=').ok_or("expected PLATFORM=FILE")?;
     let name = String::from_utf8_lossy(&bytes[..at]);
-    let arch = iso::of_platform(&name).ok_or_else(|| format!("no platform of ours: {name}"))?;
+    let arch = iso::of_platform(&name).ok_or_else(|| format!("unknown platform: {name}"))?;
     Ok((arch, OsStr::from_bytes(&bytes[at + 1..]).into()))
 }
 
@@ -145,7 +145,7 @@ mod tests {
         let path = |bytes: &[u8]| PathBuf::from(OsString::from_vec(bytes.to_vec()));
         assert_eq!(parse(b"linux/amd64=a=b\xff"), Ok((Arch::X86_64, path(b"a=b\xff"))));
         assert_eq!(parse(b"loongarch64=x"), Ok((Arch::Loongarch64, path(b"x"))));
-        assert_eq!(parse(b"linux/386=x"), Err("no platform of ours: linux/386".into()));
-        assert_eq!(parse(b"x.efi"), Err("not of the form PLATFORM=FILE".into()));
+        assert_eq!(parse(b"linux/386=x"), Err("unknown platform: linux/386".into()));
+        assert_eq!(parse(b"x.efi"), Err("expected PLATFORM=FILE".into()));
     }
 }

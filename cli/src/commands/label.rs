@@ -19,7 +19,7 @@ use crate::{
     volume,
 };
 
-/// What blkid calls the filesystems whose label is set.
+/// blkid's names of the filesystems whose label can be set.
 const FORMATS: [&str; 3] = ["ext2", "ext3", "ext4"];
 
 /// Sets the label of an ext4 volume, or shows it
@@ -32,10 +32,10 @@ const FORMATS: [&str; 3] = ["ext2", "ext3", "ext4"];
   cloud-boot label disk.raw data --volume 'disk.raw#2'
       on one of several volumes
   cloud-boot label --json disk.raw
-      the same for programs: volume and label
+      the same as JSON: volume and label
 
 Only raw images and block devices are written to, and nothing in them but the label in the superblock and its copies.
-Images that are not raw are converted first: qemu-img convert -O raw disk.qcow2 disk.raw")]
+Convert other images first: qemu-img convert -O raw disk.qcow2 disk.raw")]
 pub struct Options {
     /// An image or block device
     #[arg(value_name = "IMAGE")]
@@ -48,7 +48,7 @@ pub struct Options {
     volume: Option<OsString>,
     #[command(flatten)]
     backing: Backing,
-    /// One line of JSON: the volume and the label that it has now
+    /// One line of JSON: the volume and its current label
     #[arg(long)]
     json: bool,
 }
@@ -56,7 +56,7 @@ pub struct Options {
 #[derive(Serialize)]
 struct Report {
     volume: String,
-    /// None where it has none, as `inspect --json` has it.
+    /// None for an empty label, as in `inspect --json`.
     label: Option<String>,
 }
 
@@ -85,12 +85,12 @@ impl Options {
         if !FORMATS.contains(&format) {
             return Err(refused(
                 format!("a {format} filesystem"),
-                "only labels of ext2, ext3 and ext4 are set",
+                "only ext2, ext3 and ext4 labels can be set",
             ));
         }
         if let Some(image) = machine.images.first().filter(|image| image.kind() != "disk") {
-            let way = "qemu-img convert -O raw makes a raw image of it, which can be written to";
-            return Err(refused(format!("in a {} image, which is only read", image.kind()), way));
+            let way = "convert it to a raw image first: qemu-img convert -O raw";
+            return Err(refused(format!("in a {} image, which is read-only", image.kind()), way));
         }
         let disk = images::open_for_writing(Path::new(&self.image))?;
         let (start, length) = match volume.partition() {
@@ -102,11 +102,13 @@ impl Options {
         label::set(&device, label).map_err(|error| match error {
             LabelError::Disk(error) => failed(&error),
             LabelError::Journal => {
-                refused(error.to_string(), "e2fsck on the unmounted filesystem replays it")
+                refused(error.to_string(), "run e2fsck on the unmounted filesystem to replay it")
             }
             LabelError::Mounted => refused(error.to_string(), "unmount it, or repair it with e2fsck"),
-            LabelError::Errors => refused(error.to_string(), "e2fsck on the unmounted filesystem repairs it"),
-            _ => refused(error.to_string(), "a shorter label"),
+            LabelError::Errors => {
+                refused(error.to_string(), "run e2fsck on the unmounted filesystem to repair it")
+            }
+            _ => refused(error.to_string(), "use a shorter label"),
         })
     }
 }

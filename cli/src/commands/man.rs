@@ -28,8 +28,7 @@ use crate::{
   cloud-boot man --out ~/.local/share/man/man1
       the pages of all commands, for man cloud-boot-fs-ls")]
 pub struct Options {
-    /// Writes the pages of all commands to this folder, which is made if it is missing; pages that are there are
-    /// replaced
+    /// Writes the pages of all commands to this folder; creates it if it is missing, replaces existing pages
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -38,7 +37,7 @@ impl Options {
     /// Prints or writes them.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
         let mut command = Arguments::command().disable_help_subcommand(true);
-        // What names of nested commands are is known from here on.
+        // Sets the full names of nested commands.
         command.build();
         let Some(folder) = &self.out else {
             let page = page(command).map_err(|error| Stop::of_output(&error))?;
@@ -64,7 +63,7 @@ fn write_all(command: &clap::Command, folder: &Path) -> Result<(), Failure> {
 fn page(command: clap::Command) -> io::Result<Vec<u8>> {
     let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let (has_options, has_commands) = (command.get_arguments().next().is_some(), command.has_subcommands());
-    // The date of the release: programs know no other, so that the same source makes the same pages.
+    // The date of the release: no build time, so that the same source makes the same pages.
     let Civil { year, month, day, .. } = iso::TIME.into();
     let date = format!("{year:04}-{month:02}-{day:02}");
     let man = Man::new(command).date(date).source(concat!("cloud-boot ", env!("CARGO_PKG_VERSION")));
@@ -79,7 +78,7 @@ fn page(command: clap::Command) -> io::Result<Vec<u8>> {
     if has_commands {
         man.render_subcommands_section(&mut page)?;
     }
-    // What stands behind the help is laid out already.
+    // The examples are already laid out.
     if let Some(examples) = examples.strip_prefix("Examples:\n") {
         let mut section = Roff::new();
         section.control("SH", ["EXAMPLES"]).control("nf", []);

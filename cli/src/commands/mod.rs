@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The commands, a file for each.
+//! The commands, one file each.
 
 mod build;
 mod completions;
@@ -21,7 +21,7 @@ use clap::Subcommand;
 
 use crate::{failure::Stop, printer::Printer};
 
-/// What can be done.
+/// All commands.
 #[derive(Subcommand)]
 pub enum Command {
     Inspect(inspect::Options),
@@ -52,9 +52,9 @@ pub enum Command {
         subcommand,
         after_help = "Examples:
   cloud-boot config explain cloudboot.menu=always cloudboot.timeout=3
-      what a command line comes to
+      the effect of a command line
   cloud-boot config explain --file cmdline
-      what a file on the loader's volume does"
+      the effect of a file on the loader's volume"
     )]
     Config(config::Command),
     Label(label::Options),
@@ -63,9 +63,9 @@ pub enum Command {
         subcommand,
         after_help = "Examples:
   cloud-boot nvram show OVMF_VARS_4M.fd
-      those of a virtual machine
+      the variables of a virtual machine
   cloud-boot nvram show --all OVMF_VARS_4M.fd
-      with the names of all others"
+      with the names of all other variables"
     )]
     Nvram(nvram::Command),
     Completions(completions::Options),
@@ -80,7 +80,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// Does it.
+    /// Runs the command.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
         match self {
             Self::Inspect(options) => options.run(printer),

@@ -33,20 +33,20 @@ use crate::{
   cloud-boot pull oci://registry.example/boot/linux:1
       its parts, as files in this folder
   cloud-boot pull --plain-http oci://127.0.0.1:5000/boot/linux:1 --arch riscv64 --out files
-      what it has for another machine
+      the parts for another architecture
   cloud-boot pull --plain-http oci://127.0.0.1:5000/boot/linux:1 --out oci:artifacts:1
-      the artifact as it is, into an image layout
+      the unchanged artifact, to an image layout
 
-Every byte is checked against its digest before a file has its name. What has come when a pull ends early stays, as
-.NAME.partial, and the next pull of the same fetches the rest.")]
+Every byte is checked against its digest before a file gets its name. A pull that ends early leaves .NAME.partial, and
+the next pull of the same artifact fetches the rest.")]
 pub struct Options {
-    /// Where from: oci://HOST/REPOSITORY:TAG, with @sha256:HEX where it is pinned, or oci:FOLDER:TAG
+    /// Where from: oci://HOST/REPOSITORY:TAG, with @sha256:HEX to pin it, or oci:FOLDER:TAG
     #[arg(value_name = "REFERENCE")]
     reference: String,
     /// The folder for the files, or oci:FOLDER:TAG
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     out: String,
-    /// The machine that it is for; by default this one's architecture
+    /// The architecture to pull for; by default this machine's
     #[arg(long, value_name = "ARCH")]
     arch: Option<Arch>,
     /// Overwrite files
@@ -80,7 +80,7 @@ struct Pulled {
     manifest: Manifest,
 }
 
-/// A blob, and the file that it becomes.
+/// A blob, and its download.
 type Part<'m> = (&'m Descriptor, Partial);
 
 impl Options {
@@ -114,7 +114,7 @@ impl Options {
     fn of_layout(&self, layout: &Layout, target: Option<&Layout>) -> Result<Pulled, Failure> {
         let (digest, manifest) = layout.manifest(&registry::platform(self.arch)?)?;
         let bytes = layout.bytes(&digest)?;
-        // Before anything is written.
+        // Checked before anything is written.
         let blobs = described(&manifest).map(|one| Ok((one, layout.open(one)?)));
         let blobs = blobs.collect::<Result<Vec<_>, Failure>>()?;
         let parts = self.parts(&manifest, target)?;
@@ -149,7 +149,7 @@ impl Options {
         })
     }
 
-    /// What is fetched, and to where: into a layout all blobs, each once; into a folder the parts of the artifact.
+    /// What to fetch, and to where: into a layout all blobs, each once; into a folder the parts of the artifact.
     fn parts<'m>(&self, manifest: &'m Manifest, target: Option<&Layout>) -> Result<Vec<Part<'m>>, Failure> {
         let Some(layout) = target else {
             let targets = self.targets(manifest)?;
@@ -165,7 +165,7 @@ impl Options {
         once.map(open).collect()
     }
 
-    /// The files that the parts become: none has the name of another, or of one that is there already.
+    /// Target files of the parts: no two have the same name, and none exists already.
     fn targets<'m>(&self, manifest: &'m Manifest) -> Result<Vec<(PathBuf, &'m Descriptor)>, Failure> {
         let folder = Path::new(&self.out);
         let mut names = BTreeSet::new();
@@ -177,7 +177,7 @@ impl Options {
                 return Err(failed(&path, &"two parts have this name"));
             }
             if !self.force && fs::symlink_metadata(&path).is_ok() {
-                return Err(failed(&path, &"it is there already; --force overwrites it"));
+                return Err(failed(&path, &"it already exists; --force overwrites it"));
             }
             targets.push((path, descriptor));
         }
@@ -195,7 +195,7 @@ impl Options {
     }
 }
 
-/// All blobs are whole: gives the files their names, and a layout its manifest.
+/// Once all blobs are complete: gives the files their names, and a layout its manifest.
 fn finish(parts: &[Part<'_>], target: Option<&Layout>, manifest: &[u8]) -> Result<(), Failure> {
     for (_, partial) in parts {
         partial.finish()?;
@@ -215,7 +215,7 @@ fn described(manifest: &Manifest) -> impl Iterator<Item = &Descriptor> {
     [&manifest.config].into_iter().chain(&manifest.layers)
 }
 
-/// The name for a part's file: its title where that is a plain name, its kind, or its digest.
+/// The name for a part's file: its title if that is a plain name, else its kind, else its digest.
 fn file_name(descriptor: &Descriptor) -> String {
     let title = descriptor.annotations.get(TITLE).filter(|title| {
         let is_name = Path::new(title).file_name() == Some(OsStr::new(title.as_str()));

@@ -20,38 +20,38 @@ use oci::{
 };
 use serde::Serialize;
 
-use super::verify::Named;
+use super::verify::SignerReport;
 use crate::{
     codes,
     failure::{Failure, Stop},
-    place::usage,
+    image_path::usage,
     printer::{Printer, text},
     progress::Progress,
     registry::{
         self, Access, Partial,
         layout::Layout,
-        part::{self, Said},
+        part::{self, PartFile},
         stored::{self, Bytes, Counted},
     },
     signing::SigningKey,
 };
 
-/// Makes files an artifact in an OCI registry, or in a folder
+/// Pushes files as an artifact to an OCI registry, or to a folder
 #[derive(Args)]
 #[command(after_help = "Examples:
   cloud-boot push oci://registry.example/boot/linux:1 vmlinuz initrd.img cmdline.txt
       a kernel, an initrd and a command line, known by their content
   cloud-boot push --plain-http oci://127.0.0.1:5000/boot/linux:1 vmlinuz modules.img:modules
-      the kind of a file where its content does not say it
+      with the kind of a file whose content does not show it
   cloud-boot push --sign cosign.key oci://registry.example/boot/linux:1 vmlinuz initrd.img
-      the same, signed; `cosign verify` and the loader take the signature
+      the same, signed; `cosign verify` and the loader accept the signature
   cloud-boot push --sign cosign.key --annotation org.cloudboot.name=linux --annotation org.cloudboot.epoch=2 \\
       oci://registry.example/boot/linux:2 vmlinuz initrd.img
-      signed as epoch 2: a machine that has started it refuses the older ones of that name
+      signed as epoch 2: a machine that has started it refuses older epochs of that name
   cloud-boot push oci:artifacts:1 vmlinuz initrd.img
-      into an image layout, a folder, without a registry
+      to an image layout (a folder), without a registry
 
-Logins are those of `docker login` and `podman login`, credential helpers included.")]
+Uses the logins of `docker login` and `podman login`, credential helpers included.")]
 pub struct Options {
     /// Where to: oci://HOST/REPOSITORY:TAG, or oci:FOLDER:TAG
     #[arg(value_name = "REFERENCE")]
@@ -60,7 +60,7 @@ pub struct Options {
     /// media type
     #[arg(value_name = "FILE", required = true)]
     files: Vec<OsString>,
-    /// What the artifact is for; by default this machine's architecture
+    /// The architecture of the artifact; by default this machine's
     #[arg(long, value_name = "ARCH")]
     arch: Option<Arch>,
     /// Sign it with this private key (PEM: PKCS#8, or of `cosign generate-key-pair`); may be given several times
@@ -82,29 +82,30 @@ struct Report {
     reference: String,
     digest: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    signers: Vec<Named>,
+    signers: Vec<SignerReport>,
 }
 
-/// Something that the manifest names, its bytes, and the file that has them.
+/// A blob of the manifest: descriptor, bytes, and the file with the bytes.
 struct Blob {
     descriptor: Descriptor,
     bytes: Bytes,
     path: PathBuf,
 }
 
-/// So much of a file says what it is, unless it is compressed.
+/// Bytes of a file from which its kind is recognized, unless it is compressed.
 const HEAD: u64 = 1 << 20;
 
 impl Options {
     /// Pushes.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
         let annotations = self.annotations()?;
-        // Passwords are asked for before anything is sent.
+        // Asks for passwords before anything is sent.
         let keys = self.sign.iter().map(|path| SigningKey::read(path)).collect::<Result<Vec<_>, _>>()?;
         let platform = registry::platform(self.arch)?;
         let machine = format!(r#"{{"architecture":"{}","os":"{}"}}"#, platform.arch.oci(), platform.os);
         let config = configuration(machine.into_bytes());
-        let parts = self.files.iter().map(|file| read(&Said::parse(file))).collect::<Result<Vec<_>, _>>()?;
+        let parts =
+            self.files.iter().map(|file| read(&PartFile::parse(file))).collect::<Result<Vec<_>, _>>()?;
         let manifest = Manifest {
             schema_version: 2,
             media_type: Some(MANIFEST.into()),
@@ -119,7 +120,7 @@ impl Options {
         let blobs: Vec<Blob> = [config].into_iter().chain(parts).collect();
         let digest = match Layout::parse(&self.reference) {
             Some(_) if !keys.is_empty() => {
-                let cause = "a folder has no place for signatures";
+                let cause = "an image layout cannot hold signatures";
                 let advice = "push to a registry, or sign there".into();
                 return Err(Failure { advice, ..Failure::new(codes::LAYOUT, &self.reference, cause) }.into());
             }
@@ -134,7 +135,7 @@ impl Options {
         let ids = keys.iter().map(|key| key.public().id());
         if self.json {
             let (reference, digest) = (self.reference.clone(), digest.to_string());
-            let signers = ids.map(|key| Named::Key { key }).collect();
+            let signers = ids.map(|key| SignerReport::Key { key }).collect();
             return printer.json(&Report { reference, digest, signers });
         }
         printer.line(format_args!("{}: {digest}", text(self.reference.as_bytes())))?;
@@ -150,7 +151,7 @@ impl Options {
             return Err(usage("an annotation is given twice"));
         }
         if annotations.len() > MOST_ANNOTATIONS {
-            let cause = format!("more than {MOST_ANNOTATIONS} annotations, which the loader does not read");
+            let cause = format!("more than {MOST_ANNOTATIONS} annotations, more than the loader reads");
             return Err(usage(&cause));
         }
         Ok(annotations)
@@ -175,7 +176,7 @@ impl Options {
                 let name = path.as_os_str().as_bytes();
                 let bundle = key
                     .bundle(&digest)
-                    .ok_or_else(|| Failure::new(codes::SIGNING_KEY, name, "signing fails with this key"))?;
+                    .ok_or_else(|| Failure::new(codes::SIGNING_KEY, name, "signing failed"))?;
                 cosign::attach(&client, &reference, &subject, &bundle).await.map_err(failed)?;
             }
             Ok(digest)
@@ -186,20 +187,20 @@ impl Options {
 /// Parses `KEY=VALUE`. The value may be empty, and may have further `=`.
 fn annotation(text: &str) -> Result<(String, String), String> {
     let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());
-    let (key, value) = pair.ok_or("not of the form KEY=VALUE")?;
+    let (key, value) = pair.ok_or("expected KEY=VALUE")?;
     if key == EPOCH && Release::epoch(value).is_none() {
-        return Err("not a decimal number, which the loader demands of an epoch".into());
+        return Err("an epoch must be a decimal number".into());
     }
     Ok((key.into(), value.into()))
 }
 
-/// Keeps a blob in a layout.
+/// Stores a blob in a layout.
 fn keep(layout: &Layout, blob: &Blob) -> Result<(), Failure> {
     match &blob.bytes {
         Bytes::Memory(bytes) => layout.put_blob(&blob.descriptor.digest, bytes),
         Bytes::File(_) => {
             let partial = Partial::open(&layout.place(&blob.descriptor.digest)?)?;
-            // From its start: the other one is where it was read to.
+            // Opened again, to read from its start.
             stored::copy(&blob.path, &open(&blob.path)?, &blob.descriptor, &partial)?;
             partial.finish()
         }
@@ -210,23 +211,23 @@ fn open(path: &Path) -> Result<File, Failure> {
     File::open(path).map_err(|error| Failure::new(codes::FILE, path.as_os_str().as_bytes(), error))
 }
 
-fn read(said: &Said) -> Result<Blob, Failure> {
-    let name = said.path.as_os_str().as_bytes();
-    let known = match &said.media_type {
+fn read(part: &PartFile) -> Result<Blob, Failure> {
+    let name = part.path.as_os_str().as_bytes();
+    let known = match &part.media_type {
         Some(media_type) => Some(media_type.clone()),
-        None => recognized(&said.path)?.map(String::from),
+        None => recognized(&part.path)?.map(String::from),
     };
-    let media_type = known.ok_or_else(|| Failure::new(codes::PART, name, "not clear what it is"))?;
-    let file = open(&said.path)?;
-    let (digest, size) = stored::digest(&said.path, &file, Algorithm::Sha256, &mut |_| Ok(()))?;
-    let title = said.path.file_name().map(|name| (TITLE.into(), name.to_string_lossy().into_owned()));
+    let media_type = known.ok_or_else(|| Failure::new(codes::PART, name, "content not recognized"))?;
+    let file = open(&part.path)?;
+    let (digest, size) = stored::digest(&part.path, &file, Algorithm::Sha256, &mut |_| Ok(()))?;
+    let title = part.path.file_name().map(|name| (TITLE.into(), name.to_string_lossy().into_owned()));
     let annotations = title.into_iter().collect();
     let descriptor =
         Descriptor { media_type, digest, size, artifact_type: None, platform: None, annotations };
-    Ok(Blob { descriptor, bytes: Bytes::File(file), path: said.path.clone() })
+    Ok(Blob { descriptor, bytes: Bytes::File(file), path: part.path.clone() })
 }
 
-/// What a file is, by its first bytes; one that is compressed is unpacked in memory for that.
+/// Recognizes a file by its first bytes; a compressed one is unpacked in memory.
 fn recognized(path: &Path) -> Result<Option<&'static str>, Failure> {
     let failed = |error| Failure::new(codes::FILE, path.as_os_str().as_bytes(), error);
     let mut head = Vec::new();

@@ -41,9 +41,9 @@ use crate::{
     shell,
 };
 
-/// What is awaited where nothing else is: the machine is booted.
+/// The text to wait for by default: the machine is booted.
 const PROMPT: &str = "login:";
-/// The boot image in the line that `--print` prints.
+/// File name of the boot image in the output of `--print`.
 const BOOT_IMAGE: &str = "boot.iso";
 
 /// Boots images in QEMU, with the loader in a CD drive, and shows their serial console
@@ -58,18 +58,18 @@ const BOOT_IMAGE: &str = "boot.iso";
   cloud-boot run snapshot.qcow2 --backing disk.raw
       an overlay; its backing file is never written to
   cloud-boot run disk.raw --cmdline cloudboot.menu=always
-      with settings of the loader
+      with loader settings
   cloud-boot run disk.raw --print -- -device qemu-xhci
-      QEMU's command line, with an option more
+      QEMU's command line, with one more option
 
-The last line has the times of the boot's phases. KVM is used where a guest really runs under it.")]
+The last line has the times of the boot phases. KVM is used if a guest really runs under it.")]
 pub struct Options {
-    /// Images or block devices, together the machine's disks: raw, qcow2 or VHD
+    /// Images or block devices: the disks of one machine, raw, qcow2 or VHD
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<OsString>,
     #[command(flatten)]
     backing: Backing,
-    /// The machine's architecture; else that of what the loader would boot
+    /// The machine's architecture; by default that of what the loader would boot
     #[arg(long, value_parser = emulated::parser())]
     arch: Option<Arch>,
     /// MiB of memory
@@ -87,7 +87,7 @@ pub struct Options {
     /// No CD: the firmware starts what is on the images
     #[arg(long, conflicts_with = "loader")]
     no_loader: bool,
-    /// The firmware's code, raw; else that of an installed package
+    /// The firmware's code, raw; by default that of an installed package
     #[arg(long, value_name = "FILE", requires = "firmware_vars")]
     firmware: Option<PathBuf>,
     /// The variable store that goes with it; it is not written to
@@ -96,22 +96,22 @@ pub struct Options {
     /// Settings of the loader: words cloudboot.KEY=VALUE
     #[arg(long, value_name = "WORDS")]
     cmdline: Option<OsString>,
-    /// What the processors are: kvm is this machine's, tcg emulated ones, auto kvm where a guest runs under it
+    /// The accelerator: kvm, tcg (emulation), or auto, which is kvm if a guest runs under it, else tcg
     #[arg(long, value_enum, default_value_t = Accel::Auto)]
     accel: Accel,
-    /// A network card, with QEMU as its router
+    /// Add a network card, with QEMU as its router
     #[arg(long)]
     net: bool,
-    /// End the machine after this time, which is a failure
+    /// End the machine after this time, as a failure
     #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..))]
     timeout: Option<u64>,
-    /// End the machine when a line of the console has this text: `*` stands for any, `^` for the line's start
+    /// End the machine when a console line matches this text: `*` is any text, `^` the line's start
     #[arg(long, value_name = "PATTERN", value_parser = parse_pattern)]
     until: Option<String>,
     /// Print QEMU's command line, quoted for a shell, and start nothing
     #[arg(long)]
     print: bool,
-    /// More options of QEMU
+    /// More QEMU options
     #[arg(value_name = "QEMU_OPTION", last = true)]
     options: Vec<OsString>,
 }
@@ -130,7 +130,7 @@ impl Options {
         if !self.print {
             emulator(arch)?;
         }
-        // The image has no file that would be left behind; it lasts as long as this.
+        // The image is in memory only; it lives as long as this handle.
         let image = if self.no_loader { None } else { Some(self.boot_image(arch)?) };
         let boot =
             image.as_ref().map(|image| Boot::Cd(format!("/proc/self/fd/{}", image.as_raw_fd()).into()));
@@ -152,7 +152,7 @@ impl Options {
         self.watch(&machine, printer)
     }
 
-    /// The architecture of the images, and the images as QEMU is to open them.
+    /// The architecture of the images, and the images as disks for QEMU.
     fn disks(&self) -> Result<(Arch, Vec<Disk>), Failure> {
         let opened = machine::Machine::open_for_entries(&self.images, &self.backing)?;
         let disks = self.images.iter().zip(&opened.images).map(|(path, image)| self.disk(path, image));
@@ -166,12 +166,12 @@ impl Options {
         let file = |path: &Path| {
             let failed = |why| Failure::new(codes::IMAGE, path.as_os_str().as_bytes(), why);
             disk::check(path).map_err(|why| failed(format!("{why:#}")))?;
-            // What stands before a colon would be a protocol to QEMU.
+            // QEMU would take a name up to a colon for a protocol.
             path::absolute(path).map_err(|why| failed(why.to_string()))
         };
         let own = file(Path::new(path))?;
         if self.writable && !self.print {
-            // QEMU would write below a filesystem that is mounted from a block device.
+            // Do not write to a block device with a mounted filesystem.
             images::open_for_writing(Path::new(path))?;
         }
         let layer = |layer: &Layer| Ok(Layer { file: file(&layer.file)?, ..*layer });
@@ -188,14 +188,14 @@ impl Options {
         };
         let image = loader::image(programs, loader::Settings::default())?;
         let failed = |error: std::io::Error| Failure::new(codes::QEMU, "boot image", error);
-        // Not closed on exec: QEMU has it from us.
+        // Not closed on exec: QEMU inherits it.
         let memory = memfd_create(BOOT_IMAGE, MemfdFlags::empty()).map_err(|error| failed(error.into()))?;
         let mut file = File::from(memory);
         file.write_all(&image).map_err(failed)?;
         Ok(file)
     }
 
-    /// The console where the image names none, and what the user says, which counts more.
+    /// The console for images that name none; then the user's settings, which override it.
     fn settings(&self, arch: Arch) -> OsString {
         let console = arch.console_setting();
         let words = self.cmdline.iter().map(|words| words.as_bytes());
@@ -225,10 +225,12 @@ impl Options {
         match self.accel {
             Accel::Tcg => Ok(Accelerator::Tcg),
             Accel::Kvm if works()? => Ok(Accelerator::Kvm),
-            Accel::Kvm => Err(Failure::new(codes::KVM, machine.arch.name(), "no guest runs under KVM here")),
+            Accel::Kvm => {
+                Err(Failure::new(codes::KVM, machine.arch.name(), "no guest runs under KVM on this machine"))
+            }
             Accel::Auto if emulated::HOST == machine.arch && works()? => Ok(Accelerator::Kvm),
             Accel::Auto => {
-                note(&format!("KVM runs no {} guest here: the processor is emulated (TCG)", machine.arch));
+                note(&format!("no KVM for a {} guest here: the processor is emulated (TCG)", machine.arch));
                 Ok(Accelerator::Tcg)
             }
         }
@@ -247,7 +249,7 @@ impl Options {
         let limits = Limits { time: self.timeout.map(Duration::from_secs), after };
         let end = watch.run(machine, limits).map_err(failed)?;
         match end {
-            // Whoever reads has seen enough, but a test that was not passed has not been.
+            // The reader has gone: with --until, that is a failed test.
             End::Unshown(io::ErrorKind::BrokenPipe) if self.until.is_some() => {
                 return self.judge(&watch, &end, machine.arch);
             }
@@ -255,7 +257,7 @@ impl Options {
             _ => {}
         }
         if is_typed {
-            // The machine's last line may have no end.
+            // The machine's last line may be unfinished.
             printer.line(format_args!(""))?;
         }
         let is_booted = watch.script.awaited().is_none() && awaited.contains(PROMPT);
@@ -269,7 +271,7 @@ impl Options {
         let Some(cause) = report::failure(watch, end) else { return Ok(()) };
         match end {
             End::Exited(status) if !status.success() => {
-                let advice = "read what it says above".into();
+                let advice = "read its messages above".into();
                 Err(Failure { advice, ..Failure::new(codes::QEMU, arch.emulator(), cause) }.into())
             }
             End::Exited(_) if self.until.is_none() => Ok(()),
@@ -278,20 +280,20 @@ impl Options {
     }
 }
 
-/// The one architecture that images are for.
+/// The architecture of the images, if it is unambiguous.
 fn only(arches: &[Arch], image: &OsStr) -> Result<Arch, Failure> {
     let failed = |cause: String| Failure::new(codes::ARCH, image.as_bytes(), cause);
     match arches {
         [arch] => Ok(*arch),
-        [] => Err(failed("nothing on it that could be booted says for which architecture it is".into())),
+        [] => Err(failed("nothing bootable on it shows its architecture".into())),
         several => {
             let names: Vec<&str> = several.iter().map(|arch| arch.name()).collect();
-            Err(failed(format!("it can be booted on {}", names.join(", "))))
+            Err(failed(format!("it boots on several architectures: {}", names.join(", "))))
         }
     }
 }
 
-/// Looks for QEMU where the shell would.
+/// Looks for QEMU in PATH.
 fn emulator(arch: Arch) -> Result<(), Failure> {
     let name = arch.emulator();
     let path = env::var_os("PATH").unwrap_or_default();
@@ -302,11 +304,11 @@ fn emulator(arch: Arch) -> Result<(), Failure> {
     Err(Failure { advice, ..Failure::new(codes::QEMU, name, "not found") })
 }
 
-/// Prints the command line, with a file in the place of the image in memory.
+/// Prints the command line, with a file name instead of the image in memory.
 fn print(mut machine: Machine, printer: &mut Printer) -> Result<(), Stop> {
     if machine.boot.is_some() {
         machine.boot = Some(Boot::Cd(BOOT_IMAGE.into()));
-        note(&format!("{BOOT_IMAGE} is what `cloud-boot iso --out {BOOT_IMAGE}` writes"));
+        note(&format!("make {BOOT_IMAGE} with `cloud-boot iso --out {BOOT_IMAGE}`"));
     }
     let arguments = machine.arguments();
     let words =

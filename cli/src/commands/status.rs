@@ -21,30 +21,30 @@ use crate::{
     printer::{self, Printer},
 };
 
-/// Where Linux has the ESP, in the order in which it is looked for.
+/// Mount points of the ESP, in the order in which they are tried.
 ///
 /// Source: systemd, `systemd-gpt-auto-generator(8)`; Debian, Fedora and openSUSE mount it at the second.
 const MOUNTS: [&str; 3] = ["/efi", "/boot/efi", "/boot"];
 
-/// How this system was booted: the loader's log, and the file that counts tries of it
+/// How this system was booted: the loader's log, and the file that counts the tries of this boot
 #[derive(Args)]
 #[command(after_help = "Examples:
   cloud-boot status
       the log of the loader
   cloud-boot status --bless
-      says that this system is good: its tries are counted no longer, and the cache starts it where the registry is away
+      marks this boot as good: its tries are no longer counted, and it can start from the cache without the registry
   cloud-boot status --bless --esp /mnt/esp
       the same, where the ESP is mounted elsewhere
 
-What --bless does, systemd-bless-boot does by itself. It changes nothing where tries of this boot are not counted.")]
+systemd-bless-boot does the same as --bless by itself. Nothing changes if the tries of this boot are not counted.")]
 pub struct Options {
-    /// Takes the counters out of the name of the file that counts tries of this boot
+    /// Removes the counters from the name of the file that counts the tries of this boot
     #[arg(long)]
     bless: bool,
-    /// Where the ESP is mounted; else /efi, /boot/efi or /boot
+    /// Where the ESP is mounted; by default /efi, /boot/efi or /boot
     #[arg(long, value_name = "DIR", requires = "bless")]
     esp: Option<PathBuf>,
-    /// A folder as efivarfs has it; else the variables of this system
+    /// A folder in efivarfs format; by default the variables of this system
     #[arg(long, value_name = "DIR")]
     efivars: Option<PathBuf>,
     /// One line of JSON
@@ -55,9 +55,9 @@ pub struct Options {
 #[derive(Serialize)]
 struct Status<'r> {
     log: &'r Option<serde_json::Value>,
-    /// The file that counts tries, as the loader has left it; none where they are not counted.
+    /// The file that counts tries, as the loader left it; none if they are not counted.
     counted: Option<String>,
-    /// Its name now, where it was blessed.
+    /// Its new name, if it was blessed.
     blessed: Option<String>,
 }
 
@@ -98,14 +98,14 @@ impl Options {
     }
 }
 
-/// Takes the counters out of a file's name on the first of these volumes that has it: its path then.
+/// Removes the counters from the file's name on the first volume that has it; returns the new path.
 fn bless(path: &str, mounts: &[PathBuf]) -> Result<String, Failure> {
     let failed = |cause: &str| Failure::new(codes::BLESS, path, cause);
     let (folder, name) =
         parts(path).ok_or_else(|| failed("LoaderBootCountPath is not a path on a volume"))?;
     let counted = Counted::parse(name);
     if counted.left.is_none() {
-        return Err(failed("its name counts nothing"));
+        return Err(failed("its name has no counters"));
     }
     let good = format!("{folder}/{}", counted.id);
     for mount in mounts {
@@ -125,14 +125,14 @@ fn bless(path: &str, mounts: &[PathBuf]) -> Result<String, Failure> {
     Err(failed(&format!("no such file on {}", mounts.join(", "))))
 }
 
-/// Folder and name of a path that leads nowhere else.
+/// Folder and name of an absolute path without `.` and `..`.
 fn parts(path: &str) -> Option<(&str, &str)> {
     let (folder, name) = path.rsplit_once('/')?;
     let is_plain = |part: &str| !part.is_empty() && part != "." && part != "..";
     path.strip_prefix('/')?.split('/').all(is_plain).then_some((folder, name))
 }
 
-/// The new name is on the volume.
+/// Syncs the file and its folder, so that the new name is on the disk.
 fn synced(path: &Path) -> std::io::Result<()> {
     File::open(path)?.sync_all()?;
     path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())

@@ -25,10 +25,10 @@ use crate::{
     signing,
 };
 
-/// The largest file whose own bytes are signed.
+/// Bytes of the largest file that is verified by content instead of by digest.
 const LARGEST_FILE: u64 = 4 << 30;
 
-/// Verifies who has signed an artifact in a registry, or a file
+/// Verifies who signed an artifact in a registry, or a file
 #[derive(Args)]
 #[command(
     group(ArgGroup::new("who").required(true).multiple(true).args(["key", "trusted_root"])),
@@ -36,38 +36,38 @@ const LARGEST_FILE: u64 = 4 << 30;
   cloud-boot verify oci://registry.example/boot/linux:1 --key cosign.pub
       an artifact that `cosign sign` or `cloud-boot push --sign` has signed
   cloud-boot verify oci://registry.example/boot/linux:1 --key a.pub --key b.pub --threshold 2
-      by both of two people
+      signed with both keys
   cloud-boot verify --bundle release.sigstore.json --key release.pub cloud-boot.iso
-      a file, with the bundle that `cosign sign-blob --bundle` has written
+      a file, with the bundle that `cosign sign-blob --bundle` wrote
   cloud-boot verify --bundle release.sigstore.json --trusted-root trusted_root.json --identity '*@example.org' \\
       --issuer https://accounts.example.org cloud-boot.iso
-      a file that somebody has signed with a certificate in place of a key
+      a file signed with a certificate instead of a key
 
-The same code decides here and in the loader. Exit code 0: signed. 1: not signed, for the reason that is printed."
+The loader uses the same code. Exit code 0: signed. 1: not signed; the reason is printed."
 )]
 pub struct Options {
-    /// The artifact (oci://HOST/REPOSITORY:TAG); with --bundle a file, or sha256:HEX in its place
+    /// The artifact (oci://HOST/REPOSITORY:TAG); with --bundle a file, or its digest as sha256:HEX
     #[arg(value_name = "WHAT")]
     what: String,
     /// The bundle with the file's signature
     #[arg(long, value_name = "FILE")]
     bundle: Option<PathBuf>,
-    /// A public key (PEM) whose signatures count; may be given several times
+    /// A public key (PEM) whose signatures are accepted; may be given several times
     #[arg(long, value_name = "FILE")]
     key: Vec<PathBuf>,
-    /// How many signers it takes
+    /// How many signers are required
     #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "bundle")]
     threshold: usize,
-    /// Signatures with a certificate count, by what this file vouches for (trusted_root.json)
+    /// Accept keyless signatures with certificates of this trusted root (trusted_root.json)
     #[arg(long, value_name = "FILE", requires_all = ["identity", "issuer"])]
     trusted_root: Option<PathBuf>,
-    /// Whom the certificate must name; `*` stands for any characters
+    /// The identity that the certificate must name; `*` is any text
     #[arg(long, value_name = "PATTERN", requires = "trusted_root")]
     identity: Option<String>,
-    /// Who must have authenticated that identity; `*` stands for any characters
+    /// The issuer that must have authenticated that identity; `*` is any text
     #[arg(long, value_name = "PATTERN", requires = "trusted_root")]
     issuer: Option<String>,
-    /// The machine whose manifest must be signed if the index is not; by default this one's architecture
+    /// The architecture whose manifest must be signed if the index is not; by default this machine's
     #[arg(long, value_name = "ARCH", conflicts_with = "bundle")]
     arch: Option<Arch>,
     #[command(flatten)]
@@ -81,30 +81,30 @@ pub struct Options {
 struct Report {
     what: String,
     digest: String,
-    signers: Vec<Named>,
+    signers: Vec<SignerReport>,
 }
 
 /// A signer as JSON.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub enum Named {
-    /// Who has a key.
+pub enum SignerReport {
+    /// The holder of a key.
     Key {
         /// `sha256:` and the digest of the key.
         key: String,
     },
-    /// Whom a certificate names.
+    /// The identity in a certificate.
     Certificate {
         /// An e-mail address, a URI.
         identity: String,
-        /// Who has authenticated it.
+        /// Who authenticated it.
         issuer: String,
         /// Seconds since 1970.
         signed_at: u64,
     },
 }
 
-impl From<&Signer> for Named {
+impl From<&Signer> for SignerReport {
     fn from(signer: &Signer) -> Self {
         match signer.clone() {
             Signer::Key { id } => Self::Key { key: id },
@@ -124,7 +124,7 @@ impl Options {
             None => self.artifact(&policy)?,
         };
         if self.json {
-            let signers = signers.iter().map(Named::from).collect();
+            let signers = signers.iter().map(SignerReport::from).collect();
             return printer.json(&Report { what: self.what.clone(), digest: digest.to_string(), signers });
         }
         let signers: Vec<String> = signers.iter().map(Signer::to_string).collect();
@@ -187,7 +187,7 @@ impl Options {
             Failure::new(cosign::codes::ALGORITHM, &self.what, "signatures are of sha256 digests")
         })?;
         let mut found = signer(&bundle, &Subject::Sha256(sha256), policy);
-        // Ed25519 signs a file's own bytes, and some sign another digest: only those files are held in memory.
+        // Ed25519 signs the content itself, and some keys another digest: only then the file is held in memory.
         if found.as_ref().is_err_and(sigstore::Error::wants_message) && given.is_none() {
             let message = message.map_or_else(whole, Ok)?;
             digest = Digest::of(Algorithm::Sha256, &message);
@@ -198,7 +198,7 @@ impl Options {
     }
 }
 
-/// Who of those who may sign has made the bundle.
+/// The accepted signer that made the bundle.
 fn signer(bundle: &Bundle, subject: &Subject<'_>, policy: &Policy) -> Result<Signer, sigstore::Error> {
     if let (Some(Keyless { root, identity }), Material::Certificate(_)) = (&policy.keyless, bundle.material())
     {
@@ -208,7 +208,7 @@ fn signer(bundle: &Bundle, subject: &Subject<'_>, policy: &Policy) -> Result<Sig
     for key in &policy.keys {
         match verify_with_key(bundle, subject, key) {
             Ok(()) => return Ok(Signer::Key { id: key.id() }),
-            // What a key has signed says more than that another one has not.
+            // Keep the most specific error: "not signed with this key" says least.
             Err(error) if refused.is_none() || !matches!(error, sigstore::Error::Signature { .. }) => {
                 refused = Some(error);
             }

@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use crate::{codes, failure::Failure};
 
-/// A configuration, as far as it has logins.
+/// The parts of a configuration that have logins.
 ///
 /// Spec: docs.docker.com/reference/cli/docker, "config.json properties"; containers-auth.json(5).
 #[derive(Default, Deserialize)]
@@ -32,7 +32,7 @@ struct Auth {
     auth: String,
 }
 
-/// What a helper answers.
+/// The answer of a helper.
 ///
 /// Spec: docker/docker-credential-helpers, "Development".
 #[derive(Deserialize)]
@@ -89,7 +89,7 @@ fn stored(configuration: &Configuration, registry: &str) -> Option<Secret> {
     Secret::basic_coded(&auth?.auth)
 }
 
-/// What a helper has for a registry; none where it knows nothing.
+/// The login of a helper for a registry; none if it has none.
 fn ask(helper: &str, registry: &str) -> Result<Option<Secret>, Failure> {
     let program = format!("docker-credential-{helper}");
     let failed = |error: &dyn ToString| Failure::new(codes::HELPER, &program, error.to_string());
@@ -101,7 +101,7 @@ fn ask(helper: &str, registry: &str) -> Result<Option<Secret>, Failure> {
         .spawn()
         .map_err(|error| failed(&error))?;
     if let Some(mut stdin) = child.stdin.take() {
-        // It may end without reading.
+        // The helper may exit without reading.
         let _ = stdin.write_all(registry.as_bytes());
     }
     let output = child.wait_with_output().map_err(|error| failed(&error))?;
@@ -110,7 +110,7 @@ fn ask(helper: &str, registry: &str) -> Result<Option<Secret>, Failure> {
     }
     let answer: Answer = serde_json::from_slice(&output.stdout).map_err(|error| failed(&error))?;
     match answer.username.as_str() {
-        "<token>" => Err(failed(&"gives a refresh token, which is not supported")),
+        "<token>" => Err(failed(&"returned a refresh token, which is not supported")),
         user => Ok(Some(Secret::basic(user, &answer.secret))),
     }
 }

@@ -20,9 +20,9 @@ use crate::{codes, failure::Failure};
 /// The annotation that has the tag.
 const NAME: &str = "org.opencontainers.image.ref.name";
 const MARK: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
-/// The largest document, as of registries.
+/// Bytes of the largest document, as for registries.
 const LARGEST: u64 = 4 << 20;
-/// How deep indexes may nest.
+/// Limit of nested indexes.
 const DEEPEST: usize = 4;
 
 /// A folder, and a tag in it.
@@ -33,7 +33,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Parses `oci:FOLDER[:TAG]`; none if it does not begin like that. `oci://` is a registry.
+    /// Parses `oci:FOLDER[:TAG]`; none for anything else. `oci://` is a registry.
     pub fn parse(text: &str) -> Option<Self> {
         let rest = text.strip_prefix("oci:").filter(|rest| !rest.starts_with("//"))?;
         let (folder, tag) = match rest.rsplit_once(':') {
@@ -47,11 +47,13 @@ impl Layout {
     pub fn manifest(&self, wanted: &Platform) -> Result<(Digest, Manifest), Failure> {
         let bytes = self.read(&self.folder.join("index.json"), LARGEST)?;
         let index = self.document(&bytes)?;
-        let Document::Index(mut index) = index else { return Err(self.failed("index.json is a manifest")) };
+        let Document::Index(mut index) = index else {
+            return Err(self.failed("index.json is a manifest, not an index"));
+        };
         if let Some(tag) = &self.tag {
             index.manifests.retain(|one| one.annotations.get(NAME) == Some(tag));
         }
-        // An only manifest is taken as it is, as a registry's tag is.
+        // A single manifest is taken as it is, like a registry's tag.
         let mut found = match index.manifests.as_slice() {
             [only] => only.clone(),
             _ => self.best(wanted, &index)?,
@@ -62,7 +64,7 @@ impl Layout {
                 Document::Index(next) => found = self.best(wanted, &next)?,
             }
         }
-        Err(self.failed("indexes nest too deep"))
+        Err(self.failed("indexes are nested too deep"))
     }
 
     fn best(&self, wanted: &Platform, index: &Index) -> Result<Descriptor, Failure> {
@@ -103,7 +105,7 @@ impl Layout {
         self.read(&self.path(digest), LARGEST)
     }
 
-    /// Where a blob is to be kept, in a folder that there is.
+    /// The path for a blob; creates its folder.
     pub fn place(&self, digest: &Digest) -> Result<PathBuf, Failure> {
         let path = self.path(digest);
         let folder = path.parent().unwrap_or(&self.folder);
@@ -111,12 +113,12 @@ impl Layout {
         Ok(path)
     }
 
-    /// Keeps a blob.
+    /// Stores a blob.
     pub fn put_blob(&self, digest: &Digest, bytes: &[u8]) -> Result<(), Failure> {
         replace(&self.place(digest)?, bytes)
     }
 
-    /// Keeps a manifest, under the tag, and makes the folder a layout.
+    /// Stores a manifest under the tag, and makes the folder a layout.
     pub fn put_manifest(&self, bytes: &[u8]) -> Result<Digest, Failure> {
         let digest = Digest::of(Algorithm::Sha256, bytes);
         self.put_blob(&digest, bytes)?;
@@ -131,7 +133,7 @@ impl Layout {
             },
             _ => match self.document(&self.read(&path, LARGEST)?)? {
                 Document::Index(index) => index,
-                Document::Manifest(_) => return Err(self.failed("index.json is a manifest")),
+                Document::Manifest(_) => return Err(self.failed("index.json is a manifest, not an index")),
             },
         };
         index.manifests.retain(|one| one.digest != digest && one.annotations.get(NAME) != self.tag.as_ref());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Artifacts: where they are, what they consist of, who may have them.
+//! Artifacts in registries and folders: access, parts and credentials.
 
 mod credentials;
 pub mod layout;
@@ -26,17 +26,17 @@ const SYSTEM: &str = "SSL_CERT_FILE";
 /// How a registry is reached.
 #[derive(Args)]
 pub struct Access {
-    /// Speak HTTP without TLS to the registry, for tests
+    /// Use HTTP without TLS for the registry, for tests
     #[arg(long, conflicts_with = "ca")]
     plain_http: bool,
 
-    /// Trust these root certificates (PEM) beside Mozilla's and those of SSL_CERT_FILE; may be given several times
+    /// Trust these root certificates (PEM) besides Mozilla's and those of SSL_CERT_FILE; may be given several times
     #[arg(long, value_name = "FILE")]
     ca: Vec<PathBuf>,
 }
 
 impl Access {
-    /// The network, with the servers that are trusted.
+    /// The network, with the trusted root certificates.
     pub fn sockets(&self) -> Result<Sockets, Failure> {
         let sockets = Sockets::default();
         if self.plain_http {
@@ -72,7 +72,7 @@ pub fn platform(arch: Option<Arch>) -> Result<Platform, Failure> {
     host::arch_or_own(arch).map(Platform::linux)
 }
 
-/// What a registry led to.
+/// The failure of a registry request.
 pub fn failed(error: &oci::Error) -> Failure {
     Failure::new(error.code(), error.object(), error.cause())
 }

@@ -9,42 +9,43 @@ use image::{
     kernel::{self, Kind},
 };
 
-/// The most that is unpacked in order to see what is packed.
+/// Most bytes that are unpacked to recognize the content.
 const LIMIT: u64 = 1 << 30;
-/// The longest command line that is one by its looks.
+/// The longest text that is taken for a command line.
 const LONGEST_LINE: usize = 4096;
 
-/// A file, and what it is if that was said: `FILE` or `FILE:KIND`.
+/// A file and its kind, if given: `FILE` or `FILE:KIND`.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Said {
+pub struct PartFile {
     /// The file.
     pub path: PathBuf,
     /// Its media type.
     pub media_type: Option<String>,
 }
 
-impl Said {
+impl PartFile {
     /// Parses it; a colon that is followed by neither a kind nor a media type belongs to the file's name.
     pub fn parse(text: &OsStr) -> Self {
         let whole = Self { path: text.into(), media_type: None };
         let bytes = text.as_bytes();
         let Some(colon) = bytes.iter().rposition(|byte| *byte == b':') else { return whole };
-        let (path, said) = (OsStr::from_bytes(&bytes[..colon]), String::from_utf8_lossy(&bytes[colon + 1..]));
-        let media_type = match KINDS.iter().find(|kind| kind.name == said) {
+        let (path, suffix) =
+            (OsStr::from_bytes(&bytes[..colon]), String::from_utf8_lossy(&bytes[colon + 1..]));
+        let media_type = match KINDS.iter().find(|kind| kind.name == suffix) {
             Some(kind) => kind.media_type,
-            None if said.starts_with("application/") => &said,
+            None if suffix.starts_with("application/") => &suffix,
             None => return whole,
         };
         Self { path: path.into(), media_type: Some(media_type.into()) }
     }
 }
 
-/// Whether only unpacking tells what a file is that starts like this.
+/// Whether a file with this start must be unpacked to be recognized.
 pub fn is_packed(head: &[u8]) -> bool {
     matches!(kernel::kind(head), Kind::Compressed(_))
 }
 
-/// What a file is, by its content: its media type; none where that is not clear.
+/// The media type of a file by its content; none if it is not recognized.
 pub fn of_content(content: &[u8]) -> Option<&'static str> {
     let name = match kernel::kind(content) {
         Kind::Compressed(compression) => of_packed(compression, content)?,
@@ -80,7 +81,7 @@ fn of_kind(kind: Kind, content: &[u8]) -> Option<&'static str> {
     (is_line && is_plain).then_some("cmdline")
 }
 
-/// The name of the file that a part is written to where it names none: its kind's.
+/// The default file name of a part: its kind.
 pub fn name_of(media_type: &str) -> Option<&'static str> {
     KINDS.iter().find(|kind| kind.media_type == media_type).map(|kind| kind.name)
 }
@@ -92,7 +93,7 @@ mod tests {
     #[test]
     fn a_kind_may_be_said() {
         let said = |text: &str| {
-            let said = Said::parse(text.as_ref());
+            let said = PartFile::parse(text.as_ref());
             (said.path.to_string_lossy().into_owned(), said.media_type)
         };
         assert_eq!(said("a:initrd"), ("a".into(), Some(KINDS[1].media_type.into())));

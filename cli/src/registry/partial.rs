@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Files on their way: `.NAME.partial` beside `NAME`, until every byte is there and checked.
+//! Downloads in progress: `.NAME.partial` beside `NAME`, until every byte is there and checked.
 
 use std::{
     cell::Cell,
@@ -18,8 +18,8 @@ use rustix::{
 
 use crate::{codes, failure::Failure};
 
-/// The first bytes of a file. What has come stays there when the program ends, for the next one to go on with; a file
-/// with nothing in it does not.
+/// The first bytes of a file. They stay when the program ends, so that the next run continues from there; an empty file
+/// is removed.
 pub struct Partial {
     target: PathBuf,
     path: PathBuf,
@@ -29,16 +29,16 @@ pub struct Partial {
 }
 
 impl Partial {
-    /// Opens that of a file, in a folder that there is.
+    /// Opens the partial file of `target`, in an existing folder.
     ///
     /// # Errors
-    /// It cannot be written, or another program writes it just now.
+    /// It cannot be written, or another program is writing it.
     pub fn open(target: &Path) -> Result<Self, Failure> {
         let mut name = OsString::from(".");
         name.push(target.file_name().unwrap_or_default());
         name.push(".partial");
         let path = target.with_file_name(name);
-        // Not through a link, with which others could make us overwrite a file of ours.
+        // Links are not followed: someone else could have placed one to make us overwrite a file.
         let flags = OFlags::NOFOLLOW.bits().cast_signed();
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).custom_flags(flags);
@@ -54,7 +54,7 @@ impl Partial {
         }
     }
 
-    /// Makes it that file.
+    /// Renames it to the target.
     ///
     /// # Errors
     /// The target cannot be replaced.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Files that are blobs, or become some: read piece by piece, however large they are.
+//! Files that are blobs or become blobs, read piece by piece.
 
 use std::{cell::RefCell, fs::File, io::Read as _, os::unix::fs::FileExt, path::Path};
 
@@ -11,10 +11,10 @@ use crate::{codes, failure::Failure, progress::Progress};
 /// How much is read at once.
 const PIECE: usize = 1 << 20;
 
-/// The digest of a file, and its size in bytes. Each piece is handed on.
+/// The digest of a file, and its size in bytes. Each piece is passed on.
 ///
 /// # Errors
-/// It cannot be read, or whoever takes its bytes fails.
+/// It cannot be read, or the receiver of its bytes fails.
 pub fn digest(
     path: &Path,
     mut file: &File,
@@ -35,10 +35,10 @@ pub fn digest(
     }
 }
 
-/// Copies a file that is to have a blob's bytes. If it has others, the sink is empty then.
+/// Copies a file that must have a blob's bytes. On a digest mismatch, the sink is cleared.
 ///
 /// # Errors
-/// It has others, cannot be read, or cannot be written.
+/// Digest mismatch, or it cannot be read or written.
 pub fn copy(path: &Path, file: &File, descriptor: &Descriptor, to: &dyn Sink) -> Result<(), Failure> {
     let name = path.as_os_str().as_encoded_bytes();
     let written = |cause: String| Failure::new(codes::TARGET, name, cause);
@@ -53,15 +53,15 @@ pub fn copy(path: &Path, file: &File, descriptor: &Descriptor, to: &dyn Sink) ->
     Err(Failure::new(oci::codes::DIGEST, name, cause))
 }
 
-/// What is uploaded, counted.
+/// An upload with progress.
 pub struct Counted<'a> {
     /// Its bytes.
     pub bytes: &'a Bytes,
     /// How many.
     pub size: u64,
-    /// Its name for the progress.
+    /// Its name in the progress.
     pub name: &'a [u8],
-    /// Who is told.
+    /// The progress to update.
     pub progress: &'a RefCell<Progress>,
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Private keys that sign, and the bundles that they make.
+//! Private keys, and the signature bundles that they make.
 
 mod password;
 mod sealed;
@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::{codes, failure::Failure, input};
 
-/// The largest file with a key that is read.
+/// Bytes of the largest key file.
 const LARGEST: u64 = 64 << 10;
 
 /// A private key.
@@ -29,7 +29,7 @@ pub struct SigningKey {
     public: PublicKey,
 }
 
-/// The kinds that sigstore's algorithm registry has a usual hash for.
+/// The key types for which sigstore's algorithm registry defines a default hash.
 enum Key {
     P256(ecdsa::SigningKey),
     P384(p384::ecdsa::SigningKey),
@@ -38,7 +38,7 @@ enum Key {
 }
 
 impl SigningKey {
-    /// Reads the key of a PEM file: PKCS#8, or cosign's own form, whose password is asked for.
+    /// Reads the key of a PEM file: PKCS#8, or cosign's encrypted form, for which it asks the password.
     pub fn read(path: &Path) -> Result<Self, Failure> {
         let name = path.as_os_str().as_bytes();
         let failed = |cause: &str| Failure::new(codes::SIGNING_KEY, name, cause);
@@ -57,7 +57,7 @@ impl SigningKey {
             }
         };
         Self::of_pkcs8(&pkcs8).ok_or_else(|| {
-            failed("neither an ECDSA key on P-256 or P-384, nor Ed25519, nor RSA of 2048 to 8192 bits")
+            failed("not a supported key: ECDSA P-256 or P-384, Ed25519, or RSA of 2048 to 8192 bits")
         })
     }
 
@@ -85,18 +85,18 @@ impl SigningKey {
         Some(Self { key, public })
     }
 
-    /// Its public half.
+    /// Its public key.
     pub fn public(&self) -> &PublicKey {
         &self.public
     }
 
-    /// A bundle that says that an artifact is signed; None if its digest is not sha256, or signing fails.
+    /// The signature bundle of an artifact; None if its digest is not sha256, or signing fails.
     pub fn bundle(&self, digest: &Digest) -> Option<Vec<u8>> {
         let bundle = Bundle::of_artifact(&digest.sha256()?, &self.public, |message| self.sign(message))?;
         Some(bundle.into_bytes())
     }
 
-    /// With the hash that is usual for the kind of key: SHA-384 on P-384, else SHA-256; RSA with PKCS#1 v1.5.
+    /// Signs with the default hash of the key type: SHA-384 for P-384, else SHA-256; RSA with PKCS#1 v1.5.
     fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
         match &self.key {
             Key::P256(key) => {

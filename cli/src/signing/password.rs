@@ -14,10 +14,10 @@ use zeroize::Zeroizing;
 
 use crate::{codes, failure::Failure, printer::text};
 
-/// What cosign reads, too. May be empty.
+/// The variable that cosign reads, too. May be empty.
 const VARIABLE: &str = "COSIGN_PASSWORD";
 
-/// The password of a key: of the environment, else what the user types on the terminal.
+/// The password of a key: from the environment, or typed on the terminal.
 pub fn of(path: &Path) -> Result<Zeroizing<String>, Failure> {
     if let Ok(password) = env::var(VARIABLE) {
         return Ok(Zeroizing::new(password));
@@ -35,7 +35,7 @@ pub fn of(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let mut password = Zeroizing::new(String::new());
     let read = BufReader::new(&terminal).read_line(&mut password);
     let restored = tcsetattr(&terminal, OptionalActions::Flush, &before);
-    // The user's own end of the line was not shown.
+    // The newline that the user typed was not echoed.
     let _ = writeln!(terminal);
     read.map_err(failed)?;
     restored.map_err(|error| failed(error.into()))?;

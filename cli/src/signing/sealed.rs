@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Private keys that cosign keeps behind a password: scrypt, then NaCl's secretbox.
+//! Private keys as cosign encrypts them with a password: scrypt, then NaCl's secretbox.
 //!
 //! Sources: secure-systems-lab/go-securesystemslib, `encrypted/encrypted.go`; RFC 7914 (scrypt); D. J. Bernstein,
 //! "Cryptography in NaCl" (secretbox: XSalsa20, whose first 32 bytes are the key of Poly1305 over the ciphertext).
@@ -14,7 +14,7 @@ use scrypt::Params;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-/// What scrypt may be asked for: cosign takes 64 MiB, and no key needs more than 1 GiB.
+/// Memory limit for scrypt: cosign uses 64 MiB, and no key needs more than 1 GiB.
 const MOST_MEMORY: u64 = 1 << 30;
 /// Bytes of Poly1305's key and of its tag.
 const KEY: usize = 32;
@@ -48,15 +48,15 @@ struct Cipher {
     nonce: String,
 }
 
-/// What is sealed, opened with its password.
+/// Decrypts a key with its password.
 ///
 /// # Errors
-/// It is malformed, takes too much, or the password is another.
+/// It is malformed, needs too much memory, or the password is wrong.
 pub fn opened(json: &[u8], password: &[u8]) -> Result<Zeroizing<Vec<u8>>, String> {
     let sealed: Sealed = serde_json::from_slice(json).map_err(|error| format!("malformed: {error}"))?;
     let Sealed { kdf, cipher, ciphertext } = sealed;
     if (kdf.name.as_str(), cipher.name.as_str()) != ("scrypt", "nacl/secretbox") {
-        return Err(format!("sealed with {} and {}, which are not supported", kdf.name, cipher.name));
+        return Err(format!("encrypted with {} and {}, which are not supported", kdf.name, cipher.name));
     }
     let bytes = |what: &str, text: &str| {
         Base64::decode_vec(text).map_err(|_| format!("malformed: {what} is not base64"))
@@ -65,7 +65,7 @@ pub fn opened(json: &[u8], password: &[u8]) -> Result<Zeroizing<Vec<u8>>, String
     let ciphertext = bytes("ciphertext", &ciphertext)?;
     let nonce: [u8; 24] = nonce.try_into().map_err(|_| "malformed: the nonce is not 24 bytes long")?;
     let key = derived(&kdf.params, &salt, password)?;
-    secretbox(&key, &nonce, &ciphertext).ok_or_else(|| "this is not its password, or it is damaged".into())
+    secretbox(&key, &nonce, &ciphertext).ok_or_else(|| "wrong password, or the key is damaged".into())
 }
 
 fn derived(costs: &Costs, salt: &[u8], password: &[u8]) -> Result<Zeroizing<[u8; 32]>, String> {
@@ -91,7 +91,7 @@ fn secretbox(key: &[u8; 32], nonce: &[u8; 24], sealed: &[u8]) -> Option<Zeroizin
     XSalsa20::new(key.into(), nonce.into()).apply_keystream(&mut stream);
     let (own, plain) = stream.split_first_chunk::<KEY>()?;
     let expected = Poly1305::new(own.into()).compute_unpadded(ciphertext);
-    // The key is the user's own: nobody measures how long this takes.
+    // Not constant time: the key is the user's own, and nobody can measure the comparison.
     (expected.as_slice() == tag).then(|| Zeroizing::new(plain.to_vec()))
 }
 
@@ -132,9 +132,9 @@ mod tests {
             opened(text.as_bytes(), b"").unwrap_err()
         };
         let nonce = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-        assert_eq!(of(16, "scrypt", nonce), "this is not its password, or it is damaged");
+        assert_eq!(of(16, "scrypt", nonce), "wrong password, or the key is damaged");
         for (n, kdf, nonce, words) in [
-            (16, "pbkdf2", nonce, "sealed with pbkdf2 and nacl/secretbox"),
+            (16, "pbkdf2", nonce, "encrypted with pbkdf2 and nacl/secretbox"),
             (15, "scrypt", nonce, "scrypt with N=15"),
             (1 << 21, "scrypt", nonce, "takes more than 1 GiB"),
             (u64::MAX, "scrypt", nonce, "scrypt with N="),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What an artifact of Alpine's netboot consists of, with a stand-in for Alpine's own programs.
+//! The parts of an artifact of Alpine's netboot, with stand-ins for Alpine's own programs.
 //!
 //! Sources: alpinelinux/mkinitfs `initramfs-init.in` (`unpack_apkovl`); alpinelinux/aports `main/openrc/modloop.initd`.
 
@@ -10,7 +10,7 @@ use tar::Builder;
 
 use crate::{EPOCH, cpio, files, scratch::Scratch, tool::run};
 
-/// What Alpine's init does with the overlay, in our words: it is unpacked into a new root, which is switched to.
+/// Stands in for Alpine's init: unpacks the overlay into a new root and switches to it.
 const INIT: &str = r#"#!/bin/busybox sh
 b=/bin/busybox
 $b mount -t proc proc /proc
@@ -27,7 +27,7 @@ $b umount /proc
 exec $b switch_root /sysroot /sbin/init
 "#;
 
-/// What OpenRC's service does with the modloop of a URL, in our words: it looks for the last part of it in /lib.
+/// Stands in for OpenRC's service: looks for a modloop in /lib, by the last part of its URL.
 const NEXT: &str = r#"#!/bin/busybox sh
 b=/bin/busybox
 $b mount -t proc proc /proc
@@ -54,7 +54,7 @@ pub struct Parts {
     pub apkovl: Vec<u8>,
 }
 
-/// Makes them; the squashfs has a program in place of modules.
+/// Makes the parts; the squashfs has a program instead of modules.
 ///
 /// # Errors
 /// When a tool fails.
@@ -67,7 +67,7 @@ pub fn parts(busybox: &[u8]) -> Result<Parts> {
     squashfs.arg(&module).arg(&modloop).args(["-all-root", "-quiet", "-no-progress", "-processors", "1"]);
     run(squashfs.args(["-mkfs-time", &time, "-all-time", &time]))?;
     let said = run(Command::new("sha256sum").arg(&modloop))?;
-    let sum = said.split(' ').next().context("a sum")?;
+    let sum = said.split(' ').next().context("sha256sum printed no checksum")?;
 
     let mut archive = cpio::Archive::default();
     for folder in ["bin", "dev", "proc", "sysroot"] {
@@ -84,7 +84,7 @@ pub fn parts(busybox: &[u8]) -> Result<Parts> {
     files::folder(&mut tar, "etc")?;
     files::file(&mut tar, "etc/motd", 0o644, MOTD.as_bytes())?;
     tar.into_inner()?;
-    // Without the file's name and time.
+    // -n: without the file's name and time.
     run(Command::new("gzip").arg("-n").arg(&overlay))?;
     let apkovl = fs::read(overlay.with_extension("tar.gz"))?;
     Ok(Parts { initrd: archive.finish()?, modloop: fs::read(&modloop)?, apkovl })

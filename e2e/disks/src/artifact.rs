@@ -16,10 +16,10 @@ use crate::{
     mini,
 };
 
-/// What the title of a unified kernel image is made of.
+/// Source of the title of a unified kernel image.
 const OS_RELEASE: &str = "ID=mini\nPRETTY_NAME=\"Mini, unified\"\nVERSION_ID=7\n";
 
-/// How the mini system says that it is good, as a service of a whole one would.
+/// Marks the mini system's boot as good, as a service of a full system would.
 const BLESS: &str = r#"for module in /modules/*; do
     $b insmod $module || echo "mini: failed: $module"
 done
@@ -30,12 +30,12 @@ $b mount -t vfat /dev/vda /efi
 $b umount /efi && echo "mini: the ESP is unmounted"
 "#;
 
-/// What is made of packages; `out` is a folder.
+/// An artifact from packages; `out` is a folder.
 #[derive(Args)]
 pub struct Options {
     #[command(flatten)]
     pub common: Common,
-    /// A kernel out of its package
+    /// A kernel, extracted from its package
     #[arg(long)]
     kernel: PathBuf,
     /// A file with its version
@@ -47,13 +47,13 @@ pub struct Options {
     /// systemd's stub: all three in one unified kernel image
     #[arg(long)]
     stub: Option<PathBuf>,
-    /// The kernel's modules for the ESP, an archive: the booted system says that it is good
+    /// An archive with the kernel's modules for the ESP: the booted system marks the boot as good
     #[arg(long, requires = "command", conflicts_with_all = ["stub", "alpine"])]
     modules: Option<PathBuf>,
-    /// The static program `cloud-boot` with which it does
+    /// The static program `cloud-boot` that does so
     #[arg(long, requires = "modules")]
     command: Option<PathBuf>,
-    /// The parts of Alpine's netboot: modloop and apkovl, too
+    /// Also make the parts of Alpine's netboot: modloop and apkovl
     #[arg(long, conflicts_with = "stub")]
     alpine: bool,
 }
@@ -88,7 +88,7 @@ pub fn make(options: &Options) -> Result<()> {
     linux(out, &kernel, &initrd, &line)
 }
 
-/// An archive beside that of the mini system and that of the modules: Linux unpacks all of them.
+/// An archive in addition to those of the mini system and of the modules: Linux unpacks all of them.
 fn blessing(command: &[u8]) -> Result<Vec<u8>> {
     let mut archive = cpio::Archive::default();
     archive.folder("efi")?;
@@ -103,9 +103,9 @@ fn linux(out: &Path, kernel: &[u8], initrd: &[u8], line: &str) -> Result<()> {
     Ok(fs::write(out.join("cmdline.txt"), format!("{line}\n"))?)
 }
 
-/// What a command line says of the console.
+/// The words of a command line for the console.
 pub fn console(arch: Arch) -> String {
-    // On a machine that is busy with other things the emulated timer is late, which Linux on x86 takes for a fault.
+    // On a busy host the emulated timer is late, which Linux on x86 takes for a hardware fault.
     let patience = if arch == Arch::X86_64 { " no_timer_check" } else { "" };
     format!("console={},115200{patience}", arch.console())
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What is different in a configuration: other words, more entries, a long line.
+//! Changes to a configuration: replaced words, more entries, a long line.
 
 use anyhow::{Result, ensure};
 use arch::Arch;
@@ -7,42 +7,42 @@ use clap::Args;
 
 use crate::root::kernel_prefix;
 
-/// How a configuration differs from the usual one.
+/// Differences from the default configuration.
 #[derive(Args, Debug, Default)]
 pub struct Changes {
-    /// So many more entries of grub.cfg, whose kernels do not exist, stand in front
+    /// Number of additional entries in front of grub.cfg, whose kernels do not exist
     #[arg(long, default_value_t = 0)]
     pub failing_entries: u32,
-    /// So many more entries, older ones whose kernels are gone: behind those of grub.cfg, beside those of the Boot
+    /// Number of additional older entries, whose kernels are gone: after those of grub.cfg, beside those of the Boot
     /// Loader Specification
     #[arg(long, default_value_t = 0)]
     pub more_entries: u32,
-    /// A comment of so many bytes stands in front of the rest of grub.cfg
+    /// Length of a comment in front of the rest of grub.cfg
     #[arg(long, default_value_t = 0, value_name = "BYTES")]
     pub long_line: usize,
-    /// The first text is replaced by the second wherever it stands in grub.cfg, or in the entry of the Boot Loader
-    /// Specification that boots; `@KERNEL@` and `@VERSION@` stand for those of the kernel's name
+    /// Replace the first text by the second everywhere in grub.cfg, or in the entry of the Boot Loader Specification
+    /// that boots; `@KERNEL@` and `@VERSION@` are the parts of the kernel's name
     #[arg(long, num_args = 2, value_names = ["FROM", "TO"])]
     pub edit: Vec<String>,
 }
 
 impl Changes {
-    /// The text with what is replaced.
+    /// The text with the replacements.
     ///
     /// # Errors
-    /// When it does not have what is to be replaced: the disk would be the usual one.
+    /// When a text to replace is missing: the disk would be the default one.
     pub fn edited(&self, mut text: String, arch: Arch, version: &str) -> Result<String> {
         let filled =
             |text: &String| text.replace("@KERNEL@", kernel_prefix(arch)).replace("@VERSION@", version);
         for [from, to] in self.edit.as_chunks().0 {
             let from = filled(from);
-            ensure!(text.contains(&from), "there is no {from:?} in\n{text}");
+            ensure!(text.contains(&from), "no {from:?} in\n{text}");
             text = text.replace(&from, &filled(to));
         }
         Ok(text)
     }
 
-    /// grub.cfg with what is added, then edited.
+    /// grub.cfg with the additions, then edited.
     ///
     /// # Errors
     /// As [`edited`](Self::edited).

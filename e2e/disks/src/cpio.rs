@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Writes the archives that Linux unpacks as its first root.
+//! Writes cpio archives for Linux's initial RAM filesystem.
 //!
 //! Source: Linux, Documentation/driver-api/early-userspace/buffer-format.rst ("newc").
 
@@ -13,7 +13,7 @@ const REGULAR: u32 = 0o100_000;
 const SYMBOLIC_LINK: u32 = 0o120_000;
 const TRAILER: &str = "TRAILER!!!";
 
-/// An archive with one empty file of this path, and its folder.
+/// An archive with one empty file at this path, and its folder.
 ///
 /// # Errors
 /// As [`Archive::program`].
@@ -26,7 +26,7 @@ pub fn marker(path: &str) -> Result<Vec<u8>> {
     archive.finish()
 }
 
-/// Whose a file is and what others may do with it.
+/// Owner and permissions of a file.
 #[derive(Clone, Copy, Debug)]
 pub struct Access {
     /// The permissions, as in `c_mode`.
@@ -36,13 +36,13 @@ pub struct Access {
 }
 
 impl Access {
-    /// Root's.
+    /// Owned by root.
     const fn of_root(mode: u32) -> Self {
         Self { mode, owner: (0, 0) }
     }
 }
 
-/// An archive in the making: everything is of one time, in the order of the calls.
+/// An archive being written: all entries have the same time, in the order of the calls.
 #[derive(Debug, Default)]
 pub struct Archive {
     bytes: Vec<u8>,
@@ -50,7 +50,7 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// A folder of root's; those above it come first.
+    /// Adds a folder owned by root; its parents must be added first.
     ///
     /// # Errors
     /// As [`file`](Self::file).
@@ -66,7 +66,7 @@ impl Archive {
         self.entry(name, DIRECTORY, access, (0, 0), &[])
     }
 
-    /// A character device of root's.
+    /// Adds a character device owned by root.
     ///
     /// # Errors
     /// As [`file`](Self::file).
@@ -74,7 +74,7 @@ impl Archive {
         self.entry(name, CHARACTER_DEVICE, Access::of_root(0o600), number, &[])
     }
 
-    /// A program of root's.
+    /// Adds a program owned by root.
     ///
     /// # Errors
     /// As [`file`](Self::file).
@@ -85,7 +85,7 @@ impl Archive {
     /// A file.
     ///
     /// # Errors
-    /// When it is longer than the format's 32 bits say.
+    /// When its length does not fit into the format's 32 bits.
     pub fn file(&mut self, name: &str, access: Access, content: &[u8]) -> Result<()> {
         self.entry(name, REGULAR, access, (0, 0), content)
     }
@@ -116,7 +116,7 @@ impl Archive {
         content: &[u8],
     ) -> Result<()> {
         self.entries = self.entries.checked_add(1).context("too many files")?;
-        let size = u32::try_from(content.len()).context("a file of more than 4 GiB")?;
+        let size = u32::try_from(content.len()).context("file larger than 4 GiB")?;
         let name_size = u32::try_from(name.len())?.saturating_add(1);
         let time = u32::try_from(EPOCH)?;
         // c_ino, c_mode, c_uid, c_gid, c_nlink, c_mtime, c_filesize, c_maj, c_min, c_rmaj, c_rmin, c_namesize,
@@ -134,7 +134,7 @@ impl Archive {
         Ok(())
     }
 
-    /// Header with name, and content, each end at a multiple of four bytes.
+    /// Pads to a multiple of four bytes, after the header with the name and after the content.
     fn pad(&mut self) {
         self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Disks in the shape of Debian's cloud image, as mke2fs makes them: never mounted, with the configuration that the
-//! root's own update-grub wrote (`first_boot`).
+//! Disks in the layout of Debian's cloud image, made by mke2fs: never mounted, with the configuration that the root's
+//! own update-grub wrote (`first_boot`).
 
 use std::{
     fs,
@@ -25,12 +25,12 @@ const LABEL: &str = "cloudimg-rootfs";
 /// End of the ESP in MiB, as in the cloud image.
 const ESP_END: u64 = 128;
 const MIB: u64 = 1 << 20;
-/// Room for the filesystem's own blocks and for what a system writes when it starts, in MiB.
+/// MiB for the filesystem's own blocks and for what a system writes when it starts.
 const ROOM: u64 = 160;
-/// Sizes are multiples of so many MiB.
+/// Granularity of sizes in MiB.
 const STEP: u64 = 32;
 
-/// Makes the disk of `root` with `grub_cfg`, no EFI program on it.
+/// Makes the disk from `root` and `grub_cfg`, without an EFI program.
 ///
 /// # Errors
 /// When a file is damaged or a tool fails.
@@ -41,7 +41,7 @@ pub fn make_disk(root: &Path, grub_cfg: &Path, arch: Arch, out: &Path) -> Result
     layout(arch, &summary, 0).make(out, |pipe| root::copy(root, &summary, &additions, pipe))
 }
 
-/// What tells of the kernel on the ESP.
+/// How the ESP names the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Shape {
     /// An entry of the Boot Loader Specification, made by kernel-install
@@ -58,32 +58,32 @@ pub struct Entry {
     /// The disk that `debian` made
     #[arg(long)]
     disk: PathBuf,
-    /// The root that it was made of
+    /// The root that it was made from
     #[arg(long)]
     root: PathBuf,
-    /// Its grub.cfg, whose command line the entry gets
+    /// Its grub.cfg, with the command line for the entry
     #[arg(long)]
     grub_cfg: PathBuf,
     /// systemd's stub, for a unified kernel image
     #[arg(long)]
     stub: PathBuf,
-    /// What tells of the kernel
+    /// How the ESP names the kernel
     #[arg(long, value_enum)]
     shape: Shape,
 }
 
-/// What a unified kernel image is titled by.
+/// Source of the title of a unified kernel image.
 const OS_RELEASE: &str = "ID=debian\nPRETTY_NAME=\"Debian GNU/Linux, unified\"\n";
 
-/// Copies a Debian disk, with its own kernel, initrd and command line on the ESP as well.
+/// Copies a Debian disk, with its kernel, initrd and command line also on the ESP.
 ///
 /// # Errors
-/// When the root or grub.cfg are not as expected, or a tool fails.
+/// When the root or grub.cfg is not as expected, or a tool fails.
 pub fn add_entry(entry: &Entry) -> Result<()> {
     let (arch, out) = (entry.common.arch, &entry.common.out);
     let summary = root::summarize(arch, &entry.root)?;
-    let text = fs::read_to_string(&entry.grub_cfg).context("reading the grub.cfg")?;
-    let (version, options) = first_kernel(arch, &text).context("grub.cfg starts no kernel")?;
+    let text = fs::read_to_string(&entry.grub_cfg).context("cannot read grub.cfg")?;
+    let (version, options) = first_kernel(arch, &text).context("no kernel in grub.cfg")?;
     let word = if entry.shape == Shape::Bls { "bls" } else { "uki" };
     let options = format!("{options} e2e={word}");
     let kernel = Kernel { image: &summary.kernel, version, initrd: &summary.initrd, options: &options };
@@ -100,7 +100,7 @@ pub fn add_entry(entry: &Entry) -> Result<()> {
     esp::copy(&boot, out)
 }
 
-/// Version and command line of the first kernel that a grub.cfg starts.
+/// Version and command line of the first kernel in a grub.cfg.
 fn first_kernel(arch: Arch, grub_cfg: &str) -> Option<(&str, String)> {
     let line = grub_cfg.lines().find_map(|line| line.trim().strip_prefix("linux\t"))?;
     let mut words = line.split_whitespace();
@@ -108,7 +108,7 @@ fn first_kernel(arch: Arch, grub_cfg: &str) -> Option<(&str, String)> {
     Some((version.strip_prefix('-')?, words.collect::<Vec<_>>().join(" ")))
 }
 
-/// The layout of the disk of a root, with so many MiB of room more than usual.
+/// The layout of a root's disk, with `more` MiB of additional space.
 pub fn layout(arch: Arch, summary: &Summary, more: u64) -> Layout {
     let room = ROOM.saturating_add(more);
     let root = summary.size.div_ceil(MIB).saturating_add(room).next_multiple_of(STEP);

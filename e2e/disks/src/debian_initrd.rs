@@ -22,13 +22,13 @@ use crate::{
     tool::run,
 };
 
-/// What a machine without disks has no use for: it would only need memory. (Devices are the kernel's.)
+/// Left out to save memory: a machine without disks does not need it. (The kernel provides /dev.)
 const LEFT_OUT: [&str; 6] = ["boot/", "dev/", "etc/fstab", "usr/lib/grub/", "usr/lib/modules/", "var/cache/"];
 
-/// Where systemd is, seen from the root.
+/// Path of systemd, relative to the root.
 const INIT: &[u8] = b"usr/lib/systemd/systemd";
 
-/// What is made of a root; `out` is a folder.
+/// An artifact from a root; `out` is a folder.
 #[derive(Args)]
 pub struct Options {
     #[command(flatten)]
@@ -50,14 +50,14 @@ pub fn make(options: &Options) -> Result<()> {
     let plain = scratch.file("initrd");
     fs::write(&plain, archive(&options.root)?)?;
     run(Command::new("zstd").args(["-q", "-T1", "-f", "-o"]).arg(out.join("initrd.img")).arg(&plain))?;
-    // systemd gives the serial port 90 seconds, then there is no prompt; a busy machine may need more.
+    // By default systemd waits 90 seconds for the serial port, then there is no prompt; a busy machine may need more.
     let line = format!("{} systemd.default_device_timeout_sec=900 e2e=network\n", console(*arch));
     Ok(fs::write(out.join("cmdline.txt"), line)?)
 }
 
-/// The root as Linux unpacks it.
+/// The root as an initrd.
 fn archive(root: &Path) -> Result<Vec<u8>> {
-    // A link of a tar comes behind the file, whose content it has here once more.
+    // In a tar, a hard link comes after its file; here it gets a copy of the content.
     let mut linked = BTreeSet::new();
     root::each(root, |_, entry| {
         if entry.header().entry_type() == EntryType::Link {
@@ -78,7 +78,9 @@ fn archive(root: &Path) -> Result<Vec<u8>> {
             EntryType::Directory => archive.folder_with(path, access),
             EntryType::Symlink => archive.link(path, &target(&entry)?),
             EntryType::Link => {
-                let content = contents.get(&target(&entry)?).with_context(|| format!("{path}: no target"))?;
+                let content = contents
+                    .get(&target(&entry)?)
+                    .with_context(|| format!("{path}: link target not found"))?;
                 archive.file(path, access, content)
             }
             EntryType::Regular => {
@@ -93,13 +95,13 @@ fn archive(root: &Path) -> Result<Vec<u8>> {
             kind => anyhow::bail!("{path} is a {kind:?}"),
         }
     })?;
-    // Linux opens it before it mounts anything.
+    // Linux opens it before anything is mounted.
     archive.device("dev/console", (5, 1))?;
     archive.link("init", INIT)?;
     archive.finish()
 }
 
-/// Where a link leads to; that of a tar without the dot before it.
+/// The target of a link; of a hard link without the leading `./`.
 fn target(entry: &Entry<'_, impl std::io::Read>) -> Result<Vec<u8>> {
     let target = entry.link_name_bytes().context("a link without a target")?;
     let is_hard = entry.header().entry_type() == EntryType::Link;

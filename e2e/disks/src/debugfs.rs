@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Where things stand on the root filesystem, as debugfs says.
+//! Locates structures of the root filesystem, by debugfs.
 
 use std::{path::Path, process::Command};
 
@@ -10,7 +10,7 @@ use crate::{
     tool::run,
 };
 
-/// What debugfs answers to one request. It exits with 0 whatever goes wrong.
+/// The answer of debugfs to one request. It always exits with 0, even on errors.
 ///
 /// # Errors
 /// When it cannot be run.
@@ -18,7 +18,7 @@ pub fn ask(layout: &Layout, disk: &Path, request: &str) -> Result<String> {
     run(Command::new("debugfs").args(["-R", request]).arg(layout.root_in(disk)))
 }
 
-/// The blocks of a file or folder, in its order, as byte offsets on the disk. `<8>` is inode 8, the journal.
+/// The blocks of a file or folder, in order, as byte offsets on the disk. `<8>` is inode 8, the journal.
 ///
 /// # Errors
 /// When there is no such file.
@@ -38,12 +38,12 @@ pub fn inode(layout: &Layout, disk: &Path, path: &str) -> Result<u64> {
     let (_, rest) = answer.split_once("located at block ").with_context(|| format!("{path}: {answer}"))?;
     let (block, within) = rest.split_once(", offset 0x").with_context(|| format!("{path}: {answer}"))?;
     let within = u64::from_str_radix(within.trim(), 16).with_context(|| answer.clone())?;
-    position(layout, block)?.checked_add(within).context("an offset")
+    position(layout, block)?.checked_add(within).context("offset out of range")
 }
 
-/// Where a block stands on the disk.
+/// Byte offset of a block on the disk.
 fn position(layout: &Layout, number: &str) -> Result<u64> {
     let number: u64 = number.parse()?;
-    let within = number.checked_mul(BLOCK).context("an offset")?;
-    layout.root_offset().checked_add(within).context("an offset")
+    let within = number.checked_mul(BLOCK).context("offset out of range")?;
+    layout.root_offset().checked_add(within).context("offset out of range")
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A device tree that works for QEMU's machine and is not its own: the model has another name.
+//! A device tree that works for QEMU's machine but differs from its own: the model has another name.
 
 use std::{fs, path::Path, process::Command};
 
@@ -11,15 +11,15 @@ use crate::tool::run;
 /// Writes the tree to `out`.
 ///
 /// # Errors
-/// When the machine has none.
+/// When the machine has no device tree.
 pub fn make(arch: Arch, out: &Path) -> Result<()> {
-    // The name that stands in the tree, and one of the same length.
+    // The model in QEMU's tree, and a replacement of the same length.
     let (cpu, before, after) = match arch {
         Arch::Aarch64 => ("neoverse-n1", b"linux,dummy-virt", b"e2e-tree-aarch64"),
         Arch::Riscv64 => ("rv64", b"riscv-virtio,qem", b"e2e-tree-riscv64"),
         Arch::X86_64 | Arch::Loongarch64 => bail!("this machine starts without a device tree"),
     };
-    // As the tests' machines are.
+    // Like the machines of the tests.
     let machine = format!("virt,acpi=off,dumpdtb={}", out.display());
     let mut qemu = Command::new(format!("qemu-system-{}", arch.name()));
     qemu.args([
@@ -36,16 +36,16 @@ pub fn make(arch: Arch, out: &Path) -> Result<()> {
         "-nodefaults",
     ]);
     run(&mut qemu)?;
-    let mut tree = fs::read(out).context("what QEMU wrote")?;
+    let mut tree = fs::read(out).context("cannot read QEMU's device tree")?;
     let places: Vec<usize> =
         tree.windows(before.len()).enumerate().filter(|(_, w)| w == before).map(|(at, _)| at).collect();
     if places.is_empty() {
-        bail!("the tree has no {}", String::from_utf8_lossy(before));
+        bail!("no {} in the device tree", String::from_utf8_lossy(before));
     }
     for at in places {
         if let Some(name) = tree.get_mut(at..).and_then(|rest| rest.get_mut(..after.len())) {
             name.copy_from_slice(after);
         }
     }
-    fs::write(out, tree).context("the tree")
+    fs::write(out, tree).context("cannot write the device tree")
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Files for the tar stream that becomes a root: all root's, all of one time.
+//! Entries of the tar stream for a root: all owned by root, all with the same time.
 
 use std::io::Write;
 
@@ -32,7 +32,7 @@ pub fn link(tar: &mut Builder<impl Write>, name: &str, target: &str) -> Result<(
     Ok(tar.append_link(&mut header(EntryType::Symlink, 0o777, 0), name, target)?)
 }
 
-/// Appends another name of a file that is there already.
+/// Appends a hard link to a file that was appended before.
 ///
 /// # Errors
 /// When the stream fails.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A Debian root boots its own kernel once, in QEMU: its update-grub asks the machine that it runs on where the root is
-//! and on which filesystem, and the disk ages as the kernel writes it.
+//! The first boot of a Debian root with its own kernel, in QEMU: its update-grub probes the running machine for the
+//! root and its filesystem, and the disk ages by the kernel's writes.
 //!
-//! Folders that mke2fs made with one block grow past it, which only the kernel does: it turns that block into the root
-//! of an index.
+//! Folders that mke2fs made with one block grow past it: the kernel turns that block into the root of an index, which
+//! mke2fs never does.
 
 use std::{
     fs::{self, File},
@@ -40,7 +40,7 @@ pub struct FirstBoot {
     aged: PathBuf,
 }
 
-/// A boot that installs the kernel once more.
+/// A boot that reinstalls the kernel.
 #[derive(Args)]
 pub struct Reinstall {
     /// The disk
@@ -54,27 +54,27 @@ pub struct Reinstall {
     grub_cfg: PathBuf,
 }
 
-/// Last words of a machine on which all went well.
+/// Printed at the end if everything succeeded.
 const DONE: &str = "e2e: done";
-/// Folders that grow, and are told apart from others by their index.
+/// Folders that grow and get an index.
 const FOLDERS: [&str; 2] = ["boot", "etc"];
-/// Creates 99 files with names of up to 99 bytes in each of [`FOLDERS`], which need three blocks, and removes ten. The
-/// names are none that a boot loader or update-grub looks for.
+/// Creates 99 files with names of up to 99 bytes in each of [`FOLDERS`], which need three blocks, and removes ten. No
+/// boot loader or update-grub looks for these names.
 const GROW: &str = "x=$(printf %090d 0); for d in boot etc; do for i in $(seq 99); do : >/$d/extra-$x-$i; done; \
                     rm /$d/extra-*5; done";
-/// Where the kernel's package is while it is installed.
+/// Path of the kernel's package while it is installed.
 const PACKAGE: &str = "var/tmp/kernel.deb";
-/// MiB that dpkg and update-initramfs need beside it: all files of the package and of the initrd a second time.
+/// MiB that dpkg and update-initramfs need in addition: a second copy of the package's files and of the initrd.
 const WORK: u64 = 128;
 /// `EXT4_INDEX_FL`.
 const INDEX: u32 = 0x1000;
-/// What is left of the block's `ext4_dir_entry_tail` in front of the checksum of the index.
+/// The rest of the block's `ext4_dir_entry_tail`, in front of the checksum of the index.
 const TAIL: [u8; 8] = [0, 0, 0, 0, 12, 0, 0, 0xde];
 
-/// Boots a disk of the root; makes its grub.cfg, and keeps the disk.
+/// Boots a disk with the root, makes its grub.cfg, and keeps the disk.
 ///
 /// # Errors
-/// When the root does not start, or something fails in it: the message has the console's last lines.
+/// When the root does not boot, or a command fails in it: the error has the last lines of the console.
 pub fn make(options: &FirstBoot) -> Result<()> {
     let (arch, disk) = (options.common.arch, &options.aged);
     let summary = root::summarize(arch, &options.root)?;
@@ -86,21 +86,21 @@ pub fn make(options: &FirstBoot) -> Result<()> {
     let scratch = Scratch::new("grub-cfg")?;
     let found = scratch.file("grub.cfg");
     debugfs::ask(&layout, disk, &format!("dump /{GRUB_CFG} {}", found.display()))?;
-    let text = fs::read_to_string(&found).context("reading the grub.cfg out of the disk")?;
+    let text = fs::read_to_string(&found).context("cannot read grub.cfg from the disk")?;
     ensure!(text.contains("menuentry "), "update-grub wrote no entry:\n{text}");
     fs::write(&options.common.out, text)?;
     Ok(())
 }
 
-/// Makes a disk of the root on which its folders have grown and dpkg has installed its kernel's package over itself,
-/// with all that the package's scripts do: the initrd and grub.cfg are new.
+/// Makes a disk of the root on which folders have grown and dpkg has reinstalled the kernel's package, with all its
+/// scripts: the initrd and grub.cfg are new.
 ///
 /// # Errors
 /// As [`make`].
 pub fn reinstall(options: &Reinstall) -> Result<()> {
     let (arch, disk) = (options.common.arch, &options.common.out);
     let summary = root::summarize(arch, &options.root)?;
-    let grub_cfg = fs::read(&options.grub_cfg).context("reading the grub.cfg")?;
+    let grub_cfg = fs::read(&options.grub_cfg).context("cannot read grub.cfg")?;
     let package = package::of_kernel(arch, &options.root)?;
     let additions = [
         Addition { path: GRUB_CFG, mode: GRUB_CFG_MODE, content: &grub_cfg },
@@ -117,7 +117,7 @@ pub fn reinstall(options: &Reinstall) -> Result<()> {
     check(&layout, disk)
 }
 
-/// Boots `disk`, has a shell run `script` there, and shuts down.
+/// Boots `disk`, runs a shell `script` there, and shuts down.
 fn boot(arch: Arch, summary: &Summary, disk: &Path, script: &str) -> Result<()> {
     let scratch = Scratch::new("first-boot")?;
     let (kernel, initrd) = (scratch.file("kernel"), scratch.file("initrd"));
@@ -130,9 +130,9 @@ fn boot(arch: Arch, summary: &Summary, disk: &Path, script: &str) -> Result<()> 
     Ok(())
 }
 
-/// Has the image's initrd start a shell as the first program, with a script as its argument: what follows `--` is
-/// not for the kernel, and nothing of it stands on the disk. No word of it may be one that the initrd knows (`ro`).
-/// By then /proc, /sys and /dev are there.
+/// Makes the image's initrd start a shell as the first program, with a script as its argument: the kernel ignores what
+/// follows `--`, and the disk needs no change. No word may be one that the initrd knows (`ro`). /proc, /sys and /dev
+/// are mounted by then.
 fn command_line(script: &str) -> String {
     let script = format!(
         "{script} && sync && mount -o remount,ro / && echo {DONE}; echo o > /proc/sysrq-trigger; sleep 60"
@@ -140,7 +140,7 @@ fn command_line(script: &str) -> String {
     format!("root=PARTUUID={ROOT_PARTUUID} rw fsck.mode=skip init=/bin/sh -- -c \"{script}\"")
 }
 
-/// Checks that the filesystem is sound, and that the kernel has made indexes of the folders that grew.
+/// Checks that the filesystem is clean, and that the kernel made indexes for the folders that grew.
 fn check(layout: &Layout, disk: &Path) -> Result<()> {
     run(Command::new("e2fsck").arg("-fn").arg(layout.root_in(disk)))?;
     for folder in FOLDERS {
@@ -149,20 +149,20 @@ fn check(layout: &Layout, disk: &Path) -> Result<()> {
         ensure!(flags & INDEX != 0, "/{folder} has no index: {stat}");
         let mut block = [0; 4096];
         let blocks = debugfs::blocks(layout, disk, &format!("/{folder}"))?;
-        let first = *blocks.first().context("a folder without blocks")?;
+        let first = *blocks.first().context("the folder has no blocks")?;
         File::open(disk)?.read_exact_at(&mut block, first)?;
         ensure!(has_tail(&block), "/{folder} was not turned into an index by the kernel");
     }
     Ok(())
 }
 
-/// The flags in debugfs's account of an inode.
+/// The flags in debugfs's output on an inode.
 fn flags(stat: &str) -> Option<u32> {
     let (_, rest) = stat.split_once("Flags: 0x")?;
     u32::from_str_radix(rest.split_whitespace().next()?, 16).ok()
 }
 
-/// Whether the root of an index was a block of entries before.
+/// Whether the root of an index was a plain block of entries before.
 fn has_tail(block: &[u8]) -> bool {
     block.split_last_chunk::<4>().is_some_and(|(rest, _checksum)| rest.ends_with(&TAIL))
 }

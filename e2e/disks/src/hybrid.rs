@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A hybrid medium, by xorriso: a disc of ISO 9660 that is a disk with partitions, too, as installation media are.
+//! A hybrid medium, by xorriso: an ISO 9660 disc that is also a disk with partitions, as installation media are.
 
 use std::{fs, io::Write, path::Path, process::Command};
 
@@ -13,16 +13,16 @@ use crate::{
     tool::run,
 };
 
-/// Makes a medium of the ESP on `disk`, which ends at this MiB, and of what `tar` writes, in place of the disk.
+/// Replaces `disk` with a medium from its ESP, which ends at this MiB, and from what `tar` writes.
 ///
-/// The MBR has the disc once more as partition 1, which begins 16 blocks behind it, and the ESP as partition 2.
+/// The MBR has the disc again as partition 1, at an offset of 16 blocks, and the ESP as partition 2.
 ///
 /// # Errors
 /// When the disk is too small for such an ESP, or xorriso fails.
 pub fn make(disk: &Path, esp_end: u64, tar: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let scratch = Scratch::new("hybrid")?;
     let (folder, esp) = (scratch.file("disc"), scratch.file("esp"));
-    let place = |mib: u64| usize::try_from(mib.saturating_mul(MIB)).context("a place");
+    let place = |mib: u64| usize::try_from(mib.saturating_mul(MIB)).context("offset out of range");
     let bytes = fs::read(disk)?;
     fs::write(&esp, bytes.get(place(ESP_START)?..place(esp_end)?).context("the disk has no ESP")?)?;
     let mut root = Vec::new();

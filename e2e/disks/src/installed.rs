@@ -12,20 +12,20 @@ use crate::{EPOCH, scratch::Scratch, tool::run};
 /// A kernel to install.
 #[derive(Clone, Copy, Debug)]
 pub struct Kernel<'a> {
-    /// Linux.
+    /// The kernel image.
     pub image: &'a [u8],
     /// Its version.
     pub version: &'a str,
-    /// Its first root.
+    /// Its initrd.
     pub initrd: &'a [u8],
     /// Its command line.
     pub options: &'a str,
 }
 
-/// Has kernel-install add an entry of type 1 below `boot`, an ESP's root; with `tries`, these are counted.
+/// Adds an entry of type 1 below `boot`, the root of an ESP, by kernel-install; with boot counting if `tries` is given.
 ///
 /// # Errors
-/// When kernel-install fails; its own words.
+/// When kernel-install fails, with its output.
 pub fn kernel_install(kernel: &Kernel<'_>, token: &str, tries: Option<u32>, boot: &Path) -> Result<()> {
     let scratch = Scratch::new("kernel-install")?;
     let (image, initrd) = (scratch.file("linux"), scratch.file("initrd"));
@@ -44,26 +44,26 @@ pub fn kernel_install(kernel: &Kernel<'_>, token: &str, tries: Option<u32>, boot
     command.arg(format!("--entry-token=literal:{token}")).arg("--make-entry-directory=yes");
     command.args(["add", kernel.version]).arg(&image).arg(&initrd);
     command.env("KERNEL_INSTALL_CONF_ROOT", &settings);
-    // The others ask the build machine for modules and initrds.
+    // Other plugins would look for modules and initrds of the build machine.
     command.env("KERNEL_INSTALL_PLUGINS", "/usr/lib/kernel/install.d/90-loaderentry.install");
     command.env("MACHINE_ID", "0123456789abcdef0123456789abcdef");
-    // The folder stands for a mounted volume.
+    // The folder stands in for a mounted volume.
     command.env("BOOT_MNT", boot);
     command.env("SYSTEMD_RELAX_ESP_CHECKS", "1").env("SYSTEMD_RELAX_XBOOTLDR_CHECKS", "1");
     run(&mut command)?;
     Ok(())
 }
 
-/// Has ukify make a unified kernel image as `out`.
+/// Makes a unified kernel image `out` by ukify.
 ///
 /// # Errors
-/// When ukify fails; its own words.
+/// When ukify fails, with its output.
 pub fn ukify(arch: Arch, kernel: &Kernel<'_>, stub: &Path, os_release: &str, out: &Path) -> Result<()> {
     let scratch = Scratch::new("ukify")?;
     let (image, initrd) = (scratch.file("linux"), scratch.file("initrd"));
     fs::write(&image, kernel.image)?;
     fs::write(&initrd, kernel.initrd)?;
-    fs::create_dir_all(out.parent().context("a file without a folder")?)?;
+    fs::create_dir_all(out.parent().context("the path has no folder")?)?;
     let mut command = Command::new("ukify");
     command.args(["build", "--efi-arch", arch.efi(), "--cmdline", kernel.options]);
     command.args(["--uname", kernel.version]);

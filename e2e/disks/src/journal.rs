@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A machine that was switched off: the last version of grub.cfg is in the journal only.
+//! A machine that lost power: the last version of grub.cfg is only in the journal.
 
 use std::{
     fs::{self, File},
@@ -18,12 +18,12 @@ use crate::{
 };
 
 const GRUB_CFG: &str = "/boot/grub/grub.cfg";
-/// A word of it, and what stood there before: as many bytes.
+/// A word of it, and the earlier word of the same length.
 const NOW: &str = "mini=default";
 const EARLIER: &str = "mini=earlier";
 
 /// Moves the only block of grub.cfg into a transaction of the journal, with checksums, and leaves an earlier version
-/// in its place. The transaction has the time of day in it, and is not the same twice.
+/// in its place. Not reproducible: the transaction has the time of day.
 ///
 /// # Errors
 /// When it has more blocks, or debugfs fails.
@@ -36,8 +36,10 @@ pub fn fill(layout: &Layout, disk: &Path) -> Result<()> {
     let scratch = Scratch::new("journal")?;
     let (content, commands) = (scratch.file("block"), scratch.file("commands"));
     fs::write(&content, &block)?;
-    let word =
-        block.windows(NOW.len()).position(|word| word == NOW.as_bytes()).context("no word to change")?;
+    let word = block
+        .windows(NOW.len())
+        .position(|word| word == NOW.as_bytes())
+        .context("the word to change is not in grub.cfg")?;
     file.write_all_at(EARLIER.as_bytes(), position.saturating_add(u64::try_from(word)?))?;
 
     let number = position.saturating_sub(layout.root_offset()).checked_div(BLOCK).unwrap_or(0);
@@ -46,6 +48,6 @@ pub fn fill(layout: &Layout, disk: &Path) -> Result<()> {
     debugfs.arg("-w").arg("-f").arg(&commands).arg(layout.root_in(disk));
     run(debugfs.env("SOURCE_DATE_EPOCH", EPOCH.to_string()).env("E2FSPROGS_FAKE_TIME", EPOCH.to_string()))?;
     let features = debugfs::ask(layout, disk, "features")?;
-    ensure!(features.contains("needs_recovery"), "debugfs left no journal: {features}");
+    ensure!(features.contains("needs_recovery"), "debugfs left nothing to recover: {features}");
     Ok(())
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The disk: partition table, ESP, root filesystem, each by Debian's tool for it.
+//! The disk: partition table, ESP and root filesystem, each made by Debian's tool for it.
 //!
 //! ```text
 //! MiB 0        1                4                    esp_end            esp_end + root
@@ -39,7 +39,7 @@ const LINUX_TYPE: &str = "0FC63DAF-8483-4772-8E79-3D69D8477DE4";
 /// Where things are, in MiB.
 #[derive(Clone, Copy, Debug)]
 pub struct Layout {
-    /// Whether GRUB for BIOS has its partition 14.
+    /// Whether there is partition 14 for BIOS GRUB.
     pub bios_boot: bool,
     /// End of the ESP and start of the root.
     pub esp_end: u64,
@@ -49,7 +49,7 @@ pub struct Layout {
     pub label: &'static str,
     /// Bytes of a logical block of the disk.
     pub sector_size: u64,
-    /// Whether the table is an MBR: its first two slots are empty, the ESP is the third partition, the root the fourth.
+    /// Whether the table is an MBR: slots 1 and 2 are empty, the ESP is partition 3, the root 4.
     pub has_mbr: bool,
 }
 
@@ -57,11 +57,11 @@ impl Layout {
     /// Makes the disk, a sparse file, with an empty ESP and the root that `tar` writes.
     ///
     /// # Errors
-    /// When a tool fails, such as mke2fs for a root that is too small; its own words.
+    /// When a tool fails, such as mke2fs for a root that is too small, with its output.
     pub fn make(&self, disk: &Path, tar: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
-        let end = self.esp_end.checked_add(self.root).context("a size")?;
-        // One MiB more for the second partition table.
-        let size = end.checked_add(1).and_then(|mib| mib.checked_mul(MIB)).context("a size")?;
+        let end = self.esp_end.checked_add(self.root).context("size out of range")?;
+        // One more MiB for the backup partition table.
+        let size = end.checked_add(1).and_then(|mib| mib.checked_mul(MIB)).context("size out of range")?;
         File::create(disk).and_then(|file| file.set_len(size)).context("creating the disk")?;
         if self.has_mbr {
             self.write_mbr(disk)?;
@@ -74,7 +74,7 @@ impl Layout {
         self.make_root(disk, tar)
     }
 
-    /// How e2fsprogs, which all take an offset so, name the root in `disk`.
+    /// The root in `disk` as e2fsprogs take it, with its offset.
     pub fn root_in(&self, disk: &Path) -> String {
         format!("{}?offset={}", disk.display(), self.root_offset())
     }
@@ -104,7 +104,7 @@ impl Layout {
         mib.saturating_mul(MIB).checked_div(self.sector_size).unwrap_or(0)
     }
 
-    /// A table by our own writer: in a file, sgdisk knows sectors of 512 bytes only. The root is number 1, the ESP 2.
+    /// Writes a GPT by `//fs/part`: in a file, sgdisk supports only 512-byte sectors. The root is number 1, the ESP 2.
     fn write_table(&self, disk: &Path, size: u64) -> Result<()> {
         let guid = |text: &str| text.parse::<Guid>().map(Guid::to_bytes).map_err(|e| anyhow!("{text}: {e}"));
         let partition = |start: u64, end: u64, type_guid, own: &str| -> Result<gpt::NewPartition> {
@@ -116,7 +116,7 @@ impl Layout {
         let table = gpt::Layout {
             disk_guid: guid(DISK_GUID)?,
             block_size: u32::try_from(self.sector_size)?,
-            disk_blocks: size.checked_div(self.sector_size).context("a sector has bytes")?,
+            disk_blocks: size.checked_div(self.sector_size).context("the sector size is 0")?,
             entries: 128,
             partitions: vec![
                 partition(self.esp_end, end, guid(LINUX_TYPE)?, ROOT_PARTUUID)?,
@@ -130,7 +130,7 @@ impl Layout {
         Ok(file.write_all_at(&backup, start)?)
     }
 
-    /// A table of the BIOS, which sgdisk does not write. Blocks are counted from the disk's start; cylinders are not used.
+    /// Writes an MBR, which sgdisk does not support. Block numbers are from the disk's start; CHS fields are not used.
     fn write_mbr(&self, disk: &Path) -> Result<()> {
         const FIRST_SLOT: u64 = 446;
         const SLOT: u64 = 16;
@@ -150,7 +150,7 @@ impl Layout {
     fn make_root(&self, disk: &Path, tar: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
         let options =
             format!("offset={},hash_seed={ROOT_UUID},lazy_itable_init=1,nodiscard", self.root_offset());
-        // -T: inodes and blocks as for a large disk; a small one would have blocks of 1 KiB.
+        // -T: inodes and blocks as for a large disk; the default for a small one is 1 KiB blocks.
         let mut command = Command::new("mke2fs");
         command.args(["-q", "-F", "-t", "ext4", "-T", "default", "-b", "4096", "-L", self.label]);
         command.args(["-U", ROOT_UUID, "-E", &options, "-d", "-"]);
@@ -158,7 +158,9 @@ impl Layout {
         command.env("SOURCE_DATE_EPOCH", EPOCH.to_string()).env("E2FSPROGS_FAKE_TIME", EPOCH.to_string());
         match feed(&mut command, |pipe| tar(pipe)) {
             Err(error) if format!("{error:#}").contains("libarchive") => {
-                bail!("mke2fs reads tar files with libarchive.so.13 only: Debian's package libarchive13t64")
+                bail!(
+                    "mke2fs needs libarchive.so.13 to read tar files: install Debian's package libarchive13t64"
+                )
             }
             Err(error) => Err(error),
             Ok(_) => Ok(()),

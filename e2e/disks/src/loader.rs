@@ -12,7 +12,7 @@ use clap::Args;
 
 use crate::{Common, esp, scratch::Scratch, tool::run};
 
-/// A disk of this program and what its ESP gets.
+/// A disk of this program, and what to add to its ESP.
 #[derive(Args)]
 pub struct Options {
     #[command(flatten)]
@@ -28,10 +28,10 @@ pub struct Options {
     cmdline: Option<String>,
 }
 
-/// Copies a disk, holes kept, with the loader as the program that firmware starts from any disk.
+/// Copies a disk, keeping holes, and adds the loader at the firmware's default path.
 ///
 /// # Errors
-/// When a tool fails: the disk is none of ours, or its ESP is full.
+/// When a tool fails: the disk was not made by this program, or its ESP is full.
 pub fn add(options: &Options) -> Result<()> {
     let Common { arch, out } = &options.common;
     copy(&options.disk, out)?;
@@ -46,7 +46,7 @@ pub fn add(options: &Options) -> Result<()> {
     esp::copy(&scratch.file("esp"), out)
 }
 
-/// Copies a disk, holes kept.
+/// Copies a disk, keeping holes.
 ///
 /// # Errors
 /// When the disk is full.

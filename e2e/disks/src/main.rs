@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! `e2e_disks`: disks to boot from, for the end-to-end tests, made by Debian's own tools and without rights.
+//! `e2e_disks`: bootable disks for the end-to-end tests, made by Debian's own tools without privileges.
 //!
 //! `mini` makes a Debian kernel with a tiny userspace bootable, in seconds; `first-boot`, `reinstall` and `debian` make
 //! the disks of a Debian root and of its own GRUB configuration; `with-loader` puts a loader on any of them.
@@ -43,7 +43,7 @@ use anyhow::Result;
 use arch::Arch;
 use clap::{Args, Parser, Subcommand};
 
-/// The time of everything that is made, in seconds since 1970 (2025-10-09): what is made twice is the same.
+/// Timestamp of everything, in seconds since 1970 (2025-10-09), for reproducible results.
 const EPOCH: u64 = 1_760_000_000;
 
 /// Makes disks for the end-to-end tests.
@@ -55,26 +55,26 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Action {
-    /// A Debian kernel and busybox, which says `mini: userspace on ARCH` and switches the machine off
+    /// A Debian kernel and busybox, which prints `mini: userspace on ARCH` and switches the machine off
     Mini(Box<mini::Options>),
     /// The same kernel and initrd with a command line, as files in a folder
     Artifact(artifact::Options),
     /// A Debian root's kernel, and the root itself as an initrd, as files in a folder
     DebianArtifact(debian_initrd::Options),
-    /// The device tree of QEMU's machine, with another model in it
+    /// The device tree of QEMU's machine, with another model name
     DeviceTree {
         #[command(flatten)]
         common: Common,
     },
-    /// A variable store with Secure Boot on, whose keys are of one certificate, and that certificate with its key
+    /// A variable store with Secure Boot on and one certificate for all keys, and that certificate with its key
     Enrol(secure_boot::Enrol),
     /// A copy of an EFI program, signed
     Sign(secure_boot::Sign),
-    /// Boots a root in QEMU, has its own update-grub run there and folders grow; keeps the grub.cfg and the disk
+    /// Boots a root in QEMU, runs its update-grub and makes folders grow; keeps grub.cfg and the disk
     FirstBoot(first_boot::FirstBoot),
-    /// A disk on which folders have grown, and dpkg has installed the kernel once more
+    /// A disk on which folders have grown, and dpkg has reinstalled the kernel
     Reinstall(first_boot::Reinstall),
-    /// A disk in the shape of Debian's cloud image, its ESP empty
+    /// A disk in the layout of Debian's cloud image, its ESP empty
     Debian {
         #[command(flatten)]
         common: Common,
@@ -87,7 +87,7 @@ enum Action {
     },
     /// A copy of a Debian disk with an entry for its kernel on its ESP
     DebianEntry(debian::Entry),
-    /// A root's kernel, and the modules with which it reads XFS and btrfs
+    /// A root's kernel, and its modules for XFS and btrfs
     Parts(parts::Parts),
     /// Disks with XFS or btrfs, written by Linux's own drivers
     Written(Box<written::Options>),
@@ -124,7 +124,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What was to be made, for which architecture, and whether it was.
+/// Performs an action; returns its name, its architecture and the result.
 fn perform(action: Action) -> (&'static str, Arch, Result<()>) {
     match action {
         Action::Mini(options) => ("mini disk", options.common.arch, mini::make(&options)),

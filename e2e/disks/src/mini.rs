@@ -28,7 +28,7 @@ use crate::{
     tool::run,
 };
 
-/// The first program. What tests wait for is what it prints.
+/// The first program. Tests wait for its output.
 const INIT: &str = r#"#!/bin/busybox sh
 b=/bin/busybox
 $b mount -t proc proc /proc
@@ -44,17 +44,17 @@ $b poweroff -f
 const OS_RELEASE: &str = "PRETTY_NAME=\"Mini\"\nNAME=\"Mini\"\nID=mini\nVERSION_ID=\"1\"\n";
 const EXTLINUX_CONF: &str = "boot/extlinux/extlinux.conf";
 const LABEL: &str = "mini-root";
-/// End of the ESP in MiB: 36 MiB of it are just enough clusters for FAT32.
+/// End of the ESP in MiB: its 36 MiB are just enough clusters for FAT32.
 const ESP_END: u64 = 40;
-/// What ext4 needs for itself, its journal above all, in MiB.
+/// MiB that ext4 needs for itself, mostly its journal.
 const OVERHEAD: u64 = 12;
 
-/// What tells a boot loader of the kernel.
+/// How a boot loader finds the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Shape {
     /// /boot/grub/grub.cfg
     Grub,
-    /// Nothing: it is found by its name
+    /// No configuration: it is found by its name
     Names,
     /// Entries of the Boot Loader Specification on the ESP, made by kernel-install
     Bls,
@@ -71,12 +71,12 @@ pub enum Compressor {
     Zstd,
 }
 
-/// What is on the disk, and what is wrong with it.
+/// Content and faults of the disk.
 #[derive(Args)]
 pub struct Options {
     #[command(flatten)]
     pub common: Common,
-    /// A kernel out of its package
+    /// A kernel, extracted from its package
     #[arg(long)]
     kernel: PathBuf,
     /// A file with its version
@@ -91,10 +91,10 @@ pub struct Options {
     /// A line that userspace prints: `mini: canary TEXT`
     #[arg(long)]
     canary: Option<String>,
-    /// What tells a boot loader of the kernel
+    /// How a boot loader finds the kernel
     #[arg(long, value_enum, default_value_t = Shape::Grub)]
     shape: Shape,
-    /// Each entry of grub.cfg has three initrds: the real one in the middle
+    /// Give each entry of grub.cfg three initrds: the real one in the middle
     #[arg(long)]
     three_initrds: bool,
     /// A device tree that the entry of grub.cfg names
@@ -106,28 +106,28 @@ pub struct Options {
     /// Its certificate
     #[arg(long)]
     certificate: Option<PathBuf>,
-    /// The kernel's file in /boot has this name instead of its own
+    /// Name of the kernel's file in /boot, instead of the default
     #[arg(long)]
     kernel_name: Option<String>,
-    /// A symbolic link on the root and where it leads to
+    /// A symbolic link on the root and its target
     #[arg(long, num_args = 2, value_names = ["NAME", "TARGET"])]
     link: Vec<String>,
-    /// What compresses the kernel
+    /// Compress the kernel with this
     #[arg(long, value_enum)]
     compress: Option<Compressor>,
     /// Bytes of a logical block of the disk
     #[arg(long, default_value_t = SECTOR)]
     sector_size: u64,
-    /// The disk has an MBR with two empty slots in front of its partitions
+    /// Use an MBR with two empty slots in front of its partitions
     #[arg(long)]
     mbr: bool,
-    /// The medium is a disc of ISO 9660, too, whose second partition is the ESP
+    /// Make the medium also an ISO 9660 disc, whose second partition is the ESP
     #[arg(long, conflicts_with_all = ["mbr", "journalled", "flip"])]
     hybrid: bool,
-    /// grub.cfg as it is now stands in ext4's journal, and an earlier one in its place
+    /// Put the current grub.cfg into ext4's journal only, and an earlier one in its place
     #[arg(long)]
     journalled: bool,
-    /// The EFI shell is on the ESP
+    /// Put the EFI shell on the ESP
     #[arg(long)]
     shell: bool,
     #[command(flatten)]
@@ -197,9 +197,9 @@ impl Options {
         }
         if let Some(compressor) = self.compress {
             let plain = scratch.file("plain");
-            fs::copy(&path, &plain).context("a copy of the kernel")?;
+            fs::copy(&path, &plain).context("cannot copy the kernel")?;
             let (program, suffix) = match compressor {
-                // Without the file's name and time.
+                // -n: without the file's name and time.
                 Compressor::Gzip => (["gzip", "-n"], "gz"),
                 Compressor::Zstd => (["zstd", "-q"], "zst"),
             };
@@ -212,7 +212,7 @@ impl Options {
         Ok(kernel)
     }
 
-    /// The file on the root that tells of the kernel: its path, mode and content.
+    /// The boot configuration on the root: path, mode and content.
     fn configuration(&self, version: &str) -> Result<Option<(&'static str, u32, String)>> {
         let arch = self.common.arch;
         Ok(match self.shape {
@@ -228,7 +228,7 @@ impl Options {
     }
 }
 
-/// What the root consists of.
+/// The content of the root.
 struct Root<'a> {
     kernel: Vec<u8>,
     version: &'a str,
@@ -283,14 +283,14 @@ impl Root<'_> {
     }
 }
 
-/// The first root of the kernel, which needs no other.
+/// The initrd, which needs no other root.
 ///
 /// # Errors
 /// When the canary has quotes.
 pub fn initrd(busybox: &[u8], canary: Option<&str>) -> Result<Vec<u8>> {
     let canary = canary.unwrap_or_default();
-    // It stands between single quotes of a shell.
-    ensure!(!canary.contains('\''), "a canary has no quotes");
+    // It is put between single quotes in a shell script.
+    ensure!(!canary.contains('\''), "a canary must not contain single quotes");
     let line = if canary.is_empty() { String::new() } else { format!("echo 'mini: canary {canary}'") };
     let mut archive = cpio::Archive::default();
     for folder in ["bin", "dev", "proc", "sys"] {

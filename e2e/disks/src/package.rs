@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The package of a root's kernel, made of the root's own files: the archive may have a newer one by now.
+//! The package of a root's kernel, made from the root's own files: the archive may already have a newer one.
 
 use std::{collections::BTreeSet, fs, io::Read, path::Path, process::Command};
 
@@ -8,18 +8,18 @@ use arch::Arch;
 
 use crate::{EPOCH, root, root::kernel_prefix, scratch::Scratch, tool::run};
 
-/// Where dpkg keeps what it knows of packages.
+/// dpkg's folder with data on installed packages.
 const INFO: &str = "var/lib/dpkg/info/";
 const STATUS: &str = "var/lib/dpkg/status";
-/// What is dpkg's own in [`INFO`], and no part of a package.
+/// Suffix of files in [`INFO`] that are not part of a package.
 const OWN: &str = "list";
-/// Fields of [`STATUS`] that are no part of a package's own account, with the lines that belong to them.
+/// Fields of [`STATUS`] that are not part of a control file, with their continuation lines.
 const NOT_CONTROL: [&str; 3] = ["Status:", "Conffiles:", "Config-Version:"];
 
 /// Makes the .deb of the package that the kernel in /boot of `root` belongs to.
 ///
 /// # Errors
-/// When there is none, or dpkg-deb fails.
+/// When there is no such package, or dpkg-deb fails.
 pub fn of_kernel(arch: Arch, root: &Path) -> Result<Vec<u8>> {
     let kernel = format!("/boot/{}-", kernel_prefix(arch));
     let (mut status, mut lists) = (String::new(), Vec::new());
@@ -33,11 +33,14 @@ pub fn of_kernel(arch: Arch, root: &Path) -> Result<Vec<u8>> {
     })?;
     let is_kernels = |(_, list): &&(String, String)| list.lines().any(|line| line.starts_with(&kernel));
     let (package, list) =
-        lists.iter().find(is_kernels).with_context(|| format!("no package has {kernel}*"))?;
+        lists.iter().find(is_kernels).with_context(|| format!("no package contains {kernel}*"))?;
     let scratch = Scratch::new("package")?;
     let (tree, deb) = (scratch.file("tree"), scratch.file("kernel.deb"));
     fs::create_dir_all(tree.join("DEBIAN"))?;
-    fs::write(tree.join("DEBIAN/control"), control(&status, package).context("dpkg does not know it")?)?;
+    fs::write(
+        tree.join("DEBIAN/control"),
+        control(&status, package).context("the package is not in dpkg's status")?,
+    )?;
     unpack(root, package, list, &tree)?;
     let mut command = Command::new("dpkg-deb");
     command.args(["--root-owner-group", "-Zzstd", "-z1", "--build"]).arg(&tree).arg(&deb);
@@ -48,7 +51,7 @@ pub fn of_kernel(arch: Arch, root: &Path) -> Result<Vec<u8>> {
 /// Unpacks the files of a package, and its scripts.
 fn unpack(root: &Path, package: &str, list: &str, tree: &Path) -> Result<()> {
     let own: BTreeSet<&str> = list.lines().map(|line| line.trim_start_matches('/')).collect();
-    // /lib leads to /usr/lib.
+    // /lib is a link to /usr/lib.
     let is_own =
         |path: &str| own.contains(path) || path.strip_prefix("usr/").is_some_and(|path| own.contains(path));
     let mut unpacked = 0_u32;
@@ -60,17 +63,17 @@ fn unpack(root: &Path, package: &str, list: &str, tree: &Path) -> Result<()> {
             }
             None if is_own(path) => {
                 unpacked = unpacked.saturating_add(1);
-                ensure!(entry.unpack_in(tree)?, "{path} leads elsewhere");
+                ensure!(entry.unpack_in(tree)?, "{path} leads outside of the package");
             }
             _ => {}
         }
         Ok(())
     })?;
-    ensure!(unpacked > 0, "no file of {package} is there");
+    ensure!(unpacked > 0, "no files of {package} found");
     Ok(())
 }
 
-/// The account of a package for its control file.
+/// The control file of a package.
 fn control(status: &str, package: &str) -> Option<String> {
     let name = package.split(':').next()?;
     let stanza =

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What a mini disk takes from a Debian root: its kernel, and the modules with which that kernel reads a filesystem.
+//! Parts of a Debian root for mini disks: its kernel, and its modules for a filesystem.
 
 use std::{
     collections::BTreeMap,
@@ -15,14 +15,14 @@ use clap::Args;
 
 use crate::{cpio, root, scratch::Scratch, tool::run};
 
-/// Modules for disks, and for checksums where they are none of the kernel's own: asked for by name, they are in no list
-/// of dependencies. Each may be built in.
+/// Modules for disks, and for checksums if the kernel has none built in: loaded by name at run time, so not in the
+/// lists of dependencies. Each may be built in.
 const ALWAYS: [&str; 3] = ["virtio_pci", "virtio_blk", "crc32c_generic"];
-/// FAT, the character sets of Linux's default for it, and the variables. Each may be built in.
+/// FAT, its default character sets in Linux, and the variables. Each may be built in.
 const ESP: [&str; 4] = ["vfat", "nls_cp437", "nls_ascii", "efivarfs"];
 const MODULES: &str = "usr/lib/modules/";
 
-/// Where the parts go.
+/// The files to write.
 #[derive(Args)]
 pub struct Parts {
     /// Its architecture
@@ -37,7 +37,7 @@ pub struct Parts {
     /// A file with its version
     #[arg(long)]
     version: PathBuf,
-    /// An archive for Linux's first root with the modules for XFS, in /modules and in the order of their names
+    /// A cpio archive with the modules for XFS in /modules, to load in the order of their names
     #[arg(long)]
     xfs: PathBuf,
     /// The same for btrfs
@@ -48,10 +48,10 @@ pub struct Parts {
     esp: PathBuf,
 }
 
-/// Picks the parts out of the root.
+/// Extracts the parts from the root.
 ///
 /// # Errors
-/// When the root is not as expected, or the kernel has no such driver.
+/// When the root is not as expected, or the kernel lacks a driver.
 pub fn pick(parts: &Parts) -> Result<()> {
     let summary = root::summarize(parts.arch, &parts.root)?;
     fs::write(&parts.kernel, &summary.kernel)?;
@@ -70,7 +70,7 @@ pub fn pick(parts: &Parts) -> Result<()> {
 struct Modules {
     /// modules.dep
     dependencies: String,
-    /// By the path in [`Self::dependencies`], packed as they come: those that any driver needs.
+    /// Compressed modules by the path in [`Self::dependencies`]: those that any driver needs.
     files: BTreeMap<String, Vec<u8>>,
 }
 
@@ -112,13 +112,13 @@ impl Modules {
     }
 }
 
-/// Paths of the modules that drivers need and of their own, each behind those that it needs itself.
+/// Paths of the drivers' modules and their dependencies, each after those that it needs.
 fn load_order<'a>(dependencies: &'a str, drivers: &[&str]) -> Vec<&'a str> {
     let mut order: Vec<&str> = Vec::new();
     for wanted in ALWAYS.iter().chain(drivers) {
         let mut lines = dependencies.lines().filter_map(|line| line.split_once(':'));
         let Some((path, needed)) = lines.find(|(path, _)| name(path) == *wanted) else { continue };
-        // depmod lists all of them, the deepest last.
+        // depmod lists all dependencies, the deepest last.
         for module in needed.split_whitespace().rev().chain([path]) {
             if !order.contains(&module) {
                 order.push(module);
@@ -134,13 +134,13 @@ fn name(path: &str) -> String {
     file.split('.').next().unwrap_or(file).replace('-', "_")
 }
 
-/// busybox loads no packed modules.
+/// busybox cannot load compressed modules.
 fn unpacked(scratch: &Scratch, path: &str, bytes: &[u8]) -> Result<Vec<u8>> {
     let (suffix, program) = match path.rsplit('.').next() {
         Some("ko") => return Ok(bytes.to_vec()),
         Some("xz") => ("xz", "xz"),
         Some("zst") => ("zst", "zstd"),
-        _ => bail!("{path}: packed by what?"),
+        _ => bail!("{path}: unknown compression"),
     };
     let module = scratch.file("module");
     let packed = module.with_extension(suffix);

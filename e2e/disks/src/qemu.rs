@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! One start of a disk's own kernel in QEMU, which loads it itself.
+//! Boots a disk's kernel in QEMU directly, without a boot loader.
 
 use std::{
     fs::{self, File},
@@ -14,32 +14,32 @@ use arch::Arch;
 
 use crate::scratch::Scratch;
 
-/// An emulated machine needs minutes at most; so many at once that it takes half an hour are not expected.
+/// Time limit: an emulated machine needs minutes at most, even if many run at once.
 const DEADLINE: Duration = Duration::from_secs(1800);
 const STEP: Duration = Duration::from_millis(100);
-/// Lines of the console in a message.
+/// Lines of the console in an error.
 const TAIL: usize = 40;
 
-/// A start: what QEMU hands to the machine.
+/// What QEMU starts.
 #[derive(Debug)]
 pub struct Start<'a> {
     /// Its architecture.
     pub arch: Arch,
-    /// Linux.
+    /// The kernel image.
     pub kernel: &'a Path,
-    /// Its first root.
+    /// Its initrd.
     pub initrd: &'a Path,
-    /// A raw image, which the machine may write.
+    /// A raw image, which the machine may write to.
     pub disk: &'a Path,
     /// Linux's command line, but for the console.
     pub command_line: &'a str,
 }
 
 impl Start<'_> {
-    /// Runs the machine until it switches itself off, and yields what it printed.
+    /// Runs the machine until it switches itself off, and returns its output.
     ///
     /// # Errors
-    /// When QEMU fails, or the machine still runs after half an hour; the message has its last lines.
+    /// When QEMU fails, or the machine still runs after half an hour; the error has its last lines.
     pub fn run(&self, scratch: &Scratch) -> Result<String> {
         let log = scratch.file("console");
         let file = File::create(&log)?;
@@ -69,7 +69,7 @@ impl Start<'_> {
     fn command(&self) -> Command {
         let [machine, processor] = machine(self.arch);
         let mut command = Command::new(format!("qemu-system-{}", self.arch.name()));
-        // Never KVM: what passes here must pass on every machine.
+        // Never KVM: the result must be the same on every host.
         command.args(["-accel", "tcg", "-machine", machine, "-cpu", processor, "-smp", "1", "-m", "1024"]);
         command.args([
             "-display",
@@ -82,7 +82,7 @@ impl Start<'_> {
             "none",
         ]);
         command.args(["-run-with", "exit-with-parent=on", "-device", "virtio-rng-pci"]);
-        // In a file's name QEMU wants each comma twice.
+        // In a QEMU file name, commas are doubled.
         let file = self.disk.display().to_string().replace(',', ",,");
         command.arg("-drive").arg(format!("if=none,id=disk,format=raw,cache=unsafe,file={file}"));
         command.args(["-device", "virtio-blk-pci,drive=disk"]);
@@ -94,7 +94,7 @@ impl Start<'_> {
     }
 }
 
-/// QEMU's machine and a plain processor for it: `max` costs time under TCG.
+/// QEMU's machine and a plain processor for it: `max` is slower under TCG.
 const fn machine(arch: Arch) -> [&'static str; 2] {
     match arch {
         Arch::X86_64 => ["q35", "qemu64"],
@@ -104,7 +104,7 @@ const fn machine(arch: Arch) -> [&'static str; 2] {
     }
 }
 
-/// Firmware that QEMU must be given to start Linux: loongarch64's kernel starts to its end only from UEFI.
+/// Firmware that QEMU needs to start Linux: the loongarch64 kernel only boots fully from UEFI.
 const fn firmware(arch: Arch) -> Option<&'static str> {
     match arch {
         Arch::Loongarch64 => Some("/usr/share/qemu-efi-loongarch64/QEMU_EFI.fd"),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A Debian root as it comes from mmdebstrap: a tar file, packed by zstd.
+//! A Debian root as mmdebstrap makes it: a tar file, compressed by zstd.
 
 use std::{
     fs::File,
@@ -14,7 +14,7 @@ use tar::{Archive, Builder, Entry};
 
 use crate::files;
 
-/// Where update-grub writes.
+/// The file that update-grub writes.
 pub const GRUB_CFG: &str = "boot/grub/grub.cfg";
 /// grub-mkconfig makes it under umask 077.
 pub const GRUB_CFG_MODE: u32 = 0o600;
@@ -24,10 +24,10 @@ const RECORD: u64 = 512;
 /// The unit of the filesystem.
 const BLOCK: u64 = 4096;
 
-/// What a disk must know of a root before it is made.
+/// What must be known of a root to make its disk.
 #[derive(Debug, Default)]
 pub struct Summary {
-    /// Bytes that its files occupy, in whole blocks, one for each file and folder at least.
+    /// Bytes that its files occupy, in whole blocks, at least one for each file and folder.
     pub size: u64,
     /// Whether /boot/grub is there.
     pub has_grub_folder: bool,
@@ -42,13 +42,13 @@ pub struct Summary {
 /// Reads the whole archive once.
 ///
 /// # Errors
-/// When it is damaged, or /boot holds none or several of kernel and initrd.
+/// When it is damaged, or /boot does not have exactly one kernel and one initrd.
 pub fn summarize(arch: Arch, file: &Path) -> Result<Summary> {
     let kernel = format!("boot/{}-", kernel_prefix(arch));
     let mut summary = Summary::default();
     each(file, |path, mut entry| {
         let size = entry.size().max(1).next_multiple_of(BLOCK);
-        summary.size = summary.size.checked_add(size).context("a size")?;
+        summary.size = summary.size.checked_add(size).context("size out of range")?;
         let target = match path {
             GRUB_FOLDER => {
                 summary.has_grub_folder = true;
@@ -61,7 +61,7 @@ pub fn summarize(arch: Arch, file: &Path) -> Result<Summary> {
                 &mut summary.kernel
             }
         };
-        ensure!(target.is_empty(), "a second one: {path}");
+        ensure!(target.is_empty(), "more than one kernel or initrd: {path}");
         entry.read_to_end(target)?;
         Ok(())
     })?;
@@ -70,10 +70,10 @@ pub fn summarize(arch: Arch, file: &Path) -> Result<Summary> {
     Ok(summary)
 }
 
-/// Calls `visit` with each entry of the archive and its path, without the slashes around it.
+/// Calls `visit` with each entry of the archive and its path, without leading `./` and trailing `/`.
 ///
 /// # Errors
-/// When it is damaged, and what `visit` returns.
+/// When it is damaged, or an error of `visit`.
 pub fn each(
     file: &Path,
     mut visit: impl FnMut(&str, Entry<'_, &mut ChildStdout>) -> Result<()>,
@@ -88,7 +88,7 @@ pub fn each(
     })
 }
 
-/// A file that a root is to have, too.
+/// A file to add to a root.
 #[derive(Clone, Copy, Debug)]
 pub struct Addition<'a> {
     /// Its path, relative to the root.
@@ -99,13 +99,13 @@ pub struct Addition<'a> {
     pub content: &'a [u8],
 }
 
-/// Copies the archive to `out` as it is, then adds files; a folder that they need is there already, or /boot/grub.
+/// Copies the archive to `out` unchanged, then adds files; their folders must exist, except /boot/grub.
 ///
 /// # Errors
 /// When it is damaged or `out` fails.
 pub fn copy(file: &Path, summary: &Summary, additions: &[Addition<'_>], out: &mut dyn Write) -> Result<()> {
     unpacked(file, |stream| {
-        // Raw: long names and extended headers stand in records of their own, and stay there.
+        // Raw: long names and extended headers are separate records, which are copied, too.
         for entry in Archive::new(stream).entries()?.raw(true) {
             let mut entry = entry?;
             out.write_all(entry.header().as_bytes())?;
@@ -125,9 +125,9 @@ pub fn copy(file: &Path, summary: &Summary, additions: &[Addition<'_>], out: &mu
     Ok(tar.finish()?)
 }
 
-/// Calls `read` with what is in `file`.
+/// Calls `read` with the decompressed content of `file`.
 fn unpacked(file: &Path, read: impl FnOnce(&mut ChildStdout) -> Result<()>) -> Result<()> {
-    // Not by name: zstd refuses symbolic links, which inputs of a sandbox are.
+    // As standard input: zstd refuses symbolic links, which the inputs in a sandbox are.
     let archive = File::open(file).with_context(|| file.display().to_string())?;
     let mut child: Child = Command::new("zstd")
         .args(["-q", "-d", "-c"])
@@ -135,9 +135,9 @@ fn unpacked(file: &Path, read: impl FnOnce(&mut ChildStdout) -> Result<()>) -> R
         .stdout(Stdio::piped())
         .spawn()
         .context("starting zstd")?;
-    let mut stream = child.stdout.take().context("a pipe that was asked for")?;
+    let mut stream = child.stdout.take().context("no pipe to the program")?;
     let result = read(&mut stream).and_then(|()| {
-        // What follows the archive's end: zstd must not meet a closed pipe.
+        // Drains what follows the archive's end, so that zstd does not write to a closed pipe.
         io::copy(&mut stream, &mut io::sink())?;
         Ok(())
     });
@@ -147,7 +147,7 @@ fn unpacked(file: &Path, read: impl FnOnce(&mut ChildStdout) -> Result<()>) -> R
     ensure!(status.success(), "{}: zstd: {status}", file.display());
     Ok(())
 }
-/// What Debian's packages call the kernel in /boot, before `-VERSION`.
+/// Debian's name of the kernel in /boot, before `-VERSION`.
 pub const fn kernel_prefix(arch: Arch) -> &'static str {
     match arch {
         Arch::Riscv64 => "vmlinux",

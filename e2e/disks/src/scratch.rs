@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A folder for the time of one run.
+//! A temporary folder for one run.
 
 use std::{env, fs, path::PathBuf, process};
 
 use anyhow::{Context, Result};
 
-/// A folder in `TMPDIR` that this process alone uses; gone with the value.
+/// A folder in `TMPDIR` for this process alone; removed on drop.
 #[derive(Debug)]
 pub struct Scratch(PathBuf);
 
 impl Scratch {
-    /// Makes the folder, empty. `purpose` is part of its name and tells those of one process apart.
+    /// Creates the folder. `purpose` is part of its name and distinguishes the folders of one process.
     ///
     /// # Errors
-    /// When it cannot be made or exists.
+    /// When it cannot be created, or exists already.
     pub fn new(purpose: &str) -> Result<Self> {
         let path = env::temp_dir().join(format!("cloud-boot-{purpose}-{}", process::id()));
         fs::create_dir(&path).with_context(|| format!("making {}", path.display()))?;
@@ -28,7 +28,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What cannot be removed is left to whoever cleans TMPDIR: the result is no worse for it.
+        // Best effort: a folder that is left in TMPDIR does no harm.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Secure Boot with a key of our own: enrolled in the firmware's variable store, and signatures with it.
+//! Secure Boot with a test key: enrols it in the firmware's variable store, and signs with it.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,14 +11,14 @@ use clap::Args;
 
 use crate::{Common, tool::run};
 
-/// Who enrols: any GUID.
+/// Owner of the enrolled keys: any GUID.
 const OWNER: &str = "e2e00000-0000-4000-8000-000000000001";
 
 #[derive(Args)]
 pub struct Enrol {
     #[command(flatten)]
     pub common: Common,
-    /// The variable store as its package has it
+    /// The variable store of the firmware package
     #[arg(long)]
     vars: PathBuf,
     /// The private key to make

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Where settings of the loader stand outside of its disk: a section of the program, the firmware's variables, and
-//! the LoadOptions of a boot option.
+//! Settings of the loader outside of its disk: in a section of the program, in the firmware's variables, and in the
+//! LoadOptions of a boot option.
 //!
 //! Source: UEFI 2.10, 3.1.3 "Load Options" and 10.3 "Device Path Nodes".
 
@@ -25,7 +25,7 @@ const ACTIVE: u32 = 1;
 pub struct Variables {
     #[command(flatten)]
     pub common: Common,
-    /// The variable store to begin with
+    /// The variable store to start from
     #[arg(long)]
     vars: PathBuf,
     /// CloudBootCmdline, in UCS-2
@@ -34,7 +34,7 @@ pub struct Variables {
     /// CloudBootTarget, in UTF-8
     #[arg(long)]
     target: Option<String>,
-    /// LoadOptions of the program on the ESP, which is started first then
+    /// LoadOptions of the program on the ESP, which is then first in the boot order
     #[arg(long)]
     load_options: Option<String>,
 }
@@ -46,7 +46,7 @@ pub struct Section {
     /// The program
     #[arg(long)]
     program: PathBuf,
-    /// What the section has
+    /// The content of the section
     #[arg(long)]
     cmdline: String,
 }
@@ -87,10 +87,10 @@ fn variable(name: &str, vendor: &str, data: &[u8]) -> String {
     format!("{{\"name\": \"{name}\", \"guid\": \"{vendor}\", \"attr\": {ATTRIBUTES}, \"data\": \"{hex}\"}}")
 }
 
-/// EFI_LOAD_OPTION of a program on the disk's ESP, which its GUID alone names.
+/// EFI_LOAD_OPTION of a program on the disk's ESP, which is named by its GUID alone.
 fn boot_option(program: &str, options: &str) -> Result<Vec<u8>> {
     let guid: Guid = ESP_GUID.parse()?;
-    // Partition 15; start and size are not compared.
+    // Partition 15; firmware does not compare start and size.
     let mut disk = [&15_u32.to_le_bytes()[..], &[0; 16], &guid.to_bytes()].concat();
     // The partition table is a GPT, its signature a GUID.
     disk.extend([2, 2]);
@@ -109,15 +109,15 @@ fn node(kind: u8, subtype: u8, data: &[u8]) -> Result<Vec<u8>> {
     Ok([&[kind, subtype], &length.to_le_bytes()[..], data].concat())
 }
 
-/// With its end.
+/// With a terminating zero.
 fn ucs2(text: &str) -> Vec<u8> {
     text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect()
 }
 
-/// Adds a section `.cmdline` to a copy of a program, with the tool that makes unified kernel images.
+/// Adds a section `.cmdline` to a copy of a program, with ukify.
 ///
 /// # Errors
-/// When ukify fails; its own words.
+/// When ukify fails, with its output.
 pub fn section(options: &Section) -> Result<()> {
     let mut command = Command::new("ukify");
     command.args(["build", "--efi-arch", options.common.arch.efi(), "--cmdline", &options.cmdline]);

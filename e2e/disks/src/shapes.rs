@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Mini disks that are not GRUB's: entries of the Boot Loader Specification, a unified kernel image, extlinux.
+//! Mini disks without GRUB: entries of the Boot Loader Specification, a unified kernel image, extlinux.
 
 use std::{fs, path::Path};
 
@@ -15,7 +15,7 @@ use crate::{
     scratch::Scratch,
 };
 
-/// Of Debian's package efi-shell-x64.
+/// The EFI shell of Debian's package efi-shell-x64.
 const SHELL: &str = "/usr/share/efi-shell-x64/shellx64.efi";
 
 /// What is started.
@@ -25,19 +25,19 @@ pub struct Parts<'a> {
     pub initrd: &'a [u8],
 }
 
-/// What the title of a unified kernel image is made of.
+/// Source of the title of a unified kernel image.
 const OS_RELEASE: &str = "ID=mini\nPRETTY_NAME=\"Mini, unified\"\nVERSION_ID=7\n";
 
-/// The command line; `word` tells the shapes apart.
+/// The command line; `word` distinguishes the kinds of disks.
 fn options(arch: Arch, word: &str) -> String {
     format!("root=UUID={ROOT_UUID} ro console={},115200 mini={word}", arch.console())
 }
 
-/// Entries of type 1 on the ESP, by kernel-install: an older one, whose kernel is gone, and one whose tries are
-/// counted, in which something may be changed; and copies of it, which lack their kernels.
+/// Entries of type 1 on the ESP, by kernel-install: an older one, whose kernel is gone, and one with boot counting, to
+/// which `changes` apply; and copies of it without kernels.
 ///
 /// # Errors
-/// When a tool fails, or the entry has nothing of what is to be changed.
+/// When a tool fails, or the text to change is not in the entry.
 pub fn bls(arch: Arch, disk: &Path, parts: &Parts<'_>, changes: &Changes) -> Result<()> {
     let (scratch, options) = (Scratch::new("bls")?, options(arch, "bls"));
     let (boot, version) = (scratch.file("boot"), parts.version);
@@ -47,17 +47,17 @@ pub fn bls(arch: Arch, disk: &Path, parts: &Parts<'_>, changes: &Changes) -> Res
     installed::kernel_install(&kernel, "mini", Some(3), &boot)?;
     let entries = boot.join("loader/entries");
     let entry = entries.join(format!("mini-{version}+3.conf"));
-    let text = fs::read_to_string(&entry).context("the entry of kernel-install")?;
+    let text = fs::read_to_string(&entry).context("cannot read the entry of kernel-install")?;
     for i in 0..changes.more_entries {
-        // The digits in front: mtools would try all short names before it finds a free one.
+        // Digits first: otherwise mtools would try many short names to find a free one.
         fs::write(entries.join(format!("{i:05}-mini.conf")), text.replace(version, &format!("0.{i}")))?;
     }
     fs::write(&entry, changes.edited(text, arch, version)?)?;
     esp::copy(&boot, disk)
 }
 
-/// The EFI shell on the ESP, and beside it the script that it starts by itself. The script takes the drivers of
-/// all devices away and starts them anew: what was known of disks before is not valid any more.
+/// The EFI shell on the ESP, with a script that it starts by itself. The script reconnects the drivers of all devices:
+/// handles and protocols of disks from before become invalid.
 ///
 /// # Errors
 /// When its package is missing, or a tool fails.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Running other programs: quiet when they succeed, everything they said when they fail.
+//! Runs other programs: silent if they succeed, with all their output if they fail.
 
 use std::{
     io::{self, BufWriter, Write},
@@ -8,10 +8,10 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 
-/// Runs `command` to its end, with no input, and yields what it wrote to its standard output.
+/// Runs `command` to its end, without input, and returns its standard output.
 ///
 /// # Errors
-/// When it is missing or exits with anything but 0; the message has all that it wrote.
+/// When it is missing or exits with anything but 0; the error has all its output.
 pub fn run(command: &mut Command) -> Result<String> {
     let output = start(command.stdin(Stdio::null()))?.wait_with_output().context("waiting")?;
     finish(command, output)
@@ -26,12 +26,12 @@ pub fn feed(
     input: impl FnOnce(&mut BufWriter<ChildStdin>) -> Result<()>,
 ) -> Result<String> {
     let mut child = start(command.stdin(Stdio::piped()))?;
-    let mut pipe = BufWriter::new(child.stdin.take().context("a pipe that was asked for")?);
+    let mut pipe = BufWriter::new(child.stdin.take().context("no pipe to the program")?);
     let written = input(&mut pipe).and_then(|()| Ok(pipe.flush()?));
     drop(pipe); // its end is what the program waits for
     let output = child.wait_with_output().context("waiting")?;
     match written {
-        // A program that gives up closes the pipe: its own words say why.
+        // A program that fails closes the pipe: its output says why.
         Err(error) if !is_broken_pipe(&error) => Err(error),
         _ => finish(command, output),
     }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Disks with XFS or btrfs, in the shapes of the distributions that use them, written by Linux's own drivers.
+//! Disks with XFS or btrfs, in the layouts of the distributions that use them, written by Linux's own drivers.
 //!
-//! A shape says which filesystems there are and what a Linux of the build machine (`uml`) does to fill them; what it
-//! fills them with is a mini system or a whole Debian. Each filesystem, or each leg of it, is an image until all is
-//! done, and a partition then. Linux puts random numbers and the time of day into them: a disk is not the same twice.
+//! A shape defines the filesystems, and how User-mode Linux on the build machine (`uml`) fills them with a mini system
+//! or a whole Debian. Each filesystem, or each of its devices, is first made as an image, then copied into a partition.
+//! Not reproducible: Linux puts random numbers and the time of day into them.
 
 mod assemble;
 mod guest;
@@ -19,12 +19,12 @@ use anyhow::{Context, Result, ensure};
 use arch::Arch;
 use clap::{Args, ValueEnum};
 
-use crate::{faults, faults::Place, layout::MIB, scratch::Scratch, tool::run};
+use crate::{faults, faults::BytePlace, layout::MIB, scratch::Scratch, tool::run};
 use guest::Guest;
 use shape::{Filesystem, Shape, Volume};
 use system::System;
 
-/// What stands in the command line of what is to boot, and of what no longer is.
+/// Words in the command line of the system that must boot, and of the outdated one.
 const NOW: &str = "e2e=now";
 const EARLIER: &str = "e2e=earlier";
 
@@ -34,7 +34,7 @@ pub enum Profile {
     Single,
     /// Two copies of metadata, one of data: what mkfs.btrfs does with one device.
     Dup,
-    /// Data in stripes; metadata is on every device, so that it does not depend on places what fails without one.
+    /// Data in stripes; metadata is on every device, so that the result of a missing one does not depend on placement.
     Raid0,
     Raid1,
     Raid6,
@@ -52,22 +52,22 @@ impl Profile {
         }
     }
 
-    /// Whether it can do without a leg, which Linux must be told to do.
+    /// Whether it works with a missing device, which needs the option `degraded` in Linux.
     const fn is_redundant(self) -> bool {
         matches!(self, Self::Raid1 | Self::Raid6)
     }
 }
 
-/// What is on the disks, and what is wrong with them.
+/// Content and faults of the disks.
 #[derive(Args)]
 pub struct Options {
     /// Its architecture
     #[arg(long)]
     pub arch: Arch,
-    /// The disks to make: one for each leg of the root filesystem, of which the first has all else
+    /// The disks to make: one for each device of the root filesystem; the first also has everything else
     #[arg(long, required = true)]
     out: Vec<PathBuf>,
-    /// Which filesystems there are, and what tells a boot loader of the kernel
+    /// The filesystems, and how a boot loader finds the kernel
     #[arg(long, value_enum)]
     shape: Shape,
     /// How btrfs keeps data and metadata
@@ -75,14 +75,14 @@ pub struct Options {
     profile: Profile,
     #[command(flatten)]
     content: system::Content,
-    /// Power failed: what boots stands in the log only, of /boot (rhel) or of the root (at)
+    /// Simulate a power failure: what boots is only in the log, of /boot (rhel) or of the root (at)
     #[arg(long)]
     dirty_log: bool,
-    /// A byte of a structure of the filesystem that has the kernel, all bits flipped. XFS: `inode:PATH:OFFSET`,
-    /// `content:PATH:OFFSET` (first block of a file or folder), `log:RECORD:OFFSET` (behind the header of a record,
+    /// Flip all bits of a byte of a structure, of the filesystem that has the kernel. XFS: `inode:PATH:OFFSET`,
+    /// `content:PATH:OFFSET` (first block of a file or folder), `log:RECORD:OFFSET` (after the header of a record,
     /// counted from the log's tail). btrfs: `tree:ID:OFFSET` (the first copy of a tree's root)
     #[arg(long, value_name = "PLACE")]
-    flip: Vec<Place>,
+    flip: Vec<BytePlace>,
 }
 
 /// Makes the disks.
@@ -92,11 +92,11 @@ pub struct Options {
 pub fn make(options: &Options) -> Result<()> {
     ensure!(
         !options.dirty_log || matches!(options.shape, Shape::Rhel | Shape::At),
-        "only the shapes rhel and at have a log to leave behind"
+        "only the shapes rhel and at support a dirty log"
     );
     ensure!(
         options.out.len() == 1 || options.shape.filesystem() == Filesystem::Btrfs,
-        "only btrfs has several legs"
+        "only btrfs can have several devices"
     );
     let scratch = Scratch::new("written")?;
     let system = System::new(options, &scratch)?;
@@ -108,9 +108,9 @@ pub fn make(options: &Options) -> Result<()> {
     assemble::disks(options, &volumes, &images, &scratch)
 }
 
-/// A file for each leg of each filesystem.
+/// A file for each device of each filesystem.
 struct Images {
-    /// In the order of the volumes, and the legs of each behind one another.
+    /// In the order of the volumes, with the devices of each one after the other.
     all: Vec<PathBuf>,
 }
 
@@ -122,7 +122,7 @@ impl Images {
             let legs = (0..volume.legs).map(|leg| scratch.file(&format!("{}-{leg}.img", volume.label)));
             let legs: Vec<PathBuf> = legs.collect();
             for leg in &legs {
-                let size = volume.mib.checked_mul(MIB).context("a size")?;
+                let size = volume.mib.checked_mul(MIB).context("size out of range")?;
                 File::create(leg).and_then(|file| file.set_len(size)).context("creating an image")?;
             }
             run(volume.mkfs(profile).args(&legs))?;
@@ -131,7 +131,7 @@ impl Images {
         Ok(Self { all })
     }
 
-    /// The legs of each volume.
+    /// The devices of each volume.
     fn by_volume<'a>(&'a self, volumes: &'a [Volume]) -> impl Iterator<Item = (&'a Volume, &'a [PathBuf])> {
         let mut rest = self.all.as_slice();
         volumes.iter().map(move |volume| {
@@ -142,12 +142,12 @@ impl Images {
     }
 }
 
-/// Checks that the filesystems are sound; the tool for btrfs takes no legs that are files.
+/// Checks that the filesystems are clean; the tool for btrfs cannot check several files as devices.
 fn check(options: &Options, volumes: &[Volume], images: &Images) -> Result<()> {
     for (volume, legs) in images.by_volume(volumes) {
         let (Some(image), true) = (legs.first(), legs.len() == 1) else { continue };
         let mut command = match volume.filesystem {
-            // It wants a clean log.
+            // It requires a clean log.
             Filesystem::Xfs if options.dirty_log => continue,
             Filesystem::Xfs => Command::new("xfs_repair"),
             Filesystem::Btrfs => Command::new("btrfs"),
@@ -164,9 +164,9 @@ fn check(options: &Options, volumes: &[Volume], images: &Images) -> Result<()> {
 }
 
 fn spoil(options: &Options, volumes: &[Volume], images: &Images) -> Result<()> {
-    // The last one is /boot, or the only one.
+    // The last volume is /boot, or the only one.
     let Some((volume, [image, ..])) = images.by_volume(volumes).last() else { return Ok(()) };
-    // All of them are found before one is spoilt.
+    // Locates all structures before changing any.
     let positions = options.flip.iter().map(|place| places::position(place, volume.filesystem, image));
     for position in positions.collect::<Result<Vec<_>>>()? {
         faults::flip(image, position)?;

@@ -273,7 +273,7 @@ fn what_does_not_fit_is_refused() {
         said
     };
     assert!(refused(&["--shape", "suse", "--dirty-log"]).contains("only the shapes rhel and at"));
-    assert!(refused(&["--shape", "plain", "--out", "b"]).contains("only btrfs has several legs"));
-    assert!(refused(&["--shape", "plain", "--flip", "tree:1:1"]).contains("no structure of xfs"));
+    assert!(refused(&["--shape", "plain", "--out", "b"]).contains("only btrfs can have several devices"));
+    assert!(refused(&["--shape", "plain", "--flip", "tree:1:1"]).contains("not a structure of xfs"));
     assert!(refused(&["--shape", "plain", "--flip", "inode:/none:1"]).contains("/none"));
 }

@@ -8,7 +8,7 @@ use clap::Parser;
 use e2e_runner::demo::{self, Options};
 use qemu::process;
 
-/// The boot could not be tried.
+/// Exit status if the boot could not be attempted.
 const NOT_TRIED: u8 = 2;
 
 fn main() -> ExitCode {

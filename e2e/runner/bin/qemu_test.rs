@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The executable of every `qemu_test` target: `E2E_SPEC=FILE.json qemu_test`.
 //!
-//! Exit status 0 if the machine did what the file says, 1 if not, or if it could not be tried. The console is
+//! Exit status 0 if the machine did what the file says, 1 if it did not or could not be started. The console is
 //! kept in `$TEST_UNDECLARED_OUTPUTS_DIR`. Files are relative to the current folder, or to `$E2E_RUNFILES` in a build
 //! action.
 #![forbid(unsafe_code)]
@@ -51,7 +51,7 @@ fn test() -> Result<bool> {
     if let Some(network) = &spec.network {
         network::enter(network.wire)?;
     }
-    // The servers run until the end.
+    // Keeps the servers running until the end.
     let (spec, mut servers) = spec.inspected()?.networked()?;
     let timeout = env::var("TEST_TIMEOUT").ok().and_then(|seconds| seconds.parse().ok());
     let mut limits = spec.limits(timeout);
@@ -80,7 +80,7 @@ fn test() -> Result<bool> {
     Ok(is_passed && complaint.is_none())
 }
 
-/// Judges the machine with each state of its ESP that power could have left behind.
+/// Tests the machine with each state of its ESP that a power failure could have left behind.
 fn cut(
     spec: &Spec,
     servers: &Running,
@@ -93,7 +93,7 @@ fn cut(
     ensure!(log.count() > spec.cuts(), "{} entries for {} states", log.count(), spec.cuts());
     servers.keep_variables(Time::After)?;
     for count in writes::cuts(log.count(), spec.cuts()) {
-        // The record counts only with its variable, which is written in between: each state is tried with both.
+        // A cache record is valid only with its variable, which is written in between: tests each state with both.
         for variables in [Time::Before, Time::After] {
             servers.cut(&log, count, variables)?;
             println!("cut off behind {count}, {variables:?}; fsck.fat: {}", servers.checked()?.trim_end());
@@ -106,7 +106,7 @@ fn cut(
     Ok(true)
 }
 
-/// Boots the machine, says how that went, and takes the time that it took off the limit.
+/// Boots the machine, prints the result, and subtracts the time it took from the limit.
 fn judge(spec: &Spec, outputs: Option<&Path>, limits: &mut Limits) -> Result<bool> {
     let mut watch = Watch::new(spec.script()?, Record::new(outputs)?, View::Hidden);
     let end = watch.run(&spec.machine()?, *limits)?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What `cloud-boot inspect` says of a test's disks, as patterns: the loader must boot what the command calls the
-//! default.
+//! The report of `cloud-boot inspect` on a test's disks, as patterns: the loader must boot the entry that the command
+//! calls the default.
 
 use std::process::Command;
 
@@ -10,10 +10,10 @@ use serde::Deserialize;
 
 use crate::spec::Spec;
 
-/// The item of [`Spec::expect`] that stands for them.
+/// The item of [`Spec::expect`] that is replaced by them.
 pub const INSPECTED: &str = "inspected:";
 
-/// Columns of a line, which the firmware for LoongArch goes on with in another one; the others leave lines whole.
+/// Columns after which the LoongArch firmware wraps a line; the others do not wrap.
 const COLUMNS: usize = 80;
 
 #[derive(Deserialize)]
@@ -54,16 +54,18 @@ impl Spec {
 
 /// The loader's lines for the default entry of a report, as far as they are in the first columns.
 fn patterns(report: &[u8], columns: usize) -> Result<Vec<String>> {
-    let report: Report = serde_json::from_slice(report).context("what inspect --json printed")?;
-    let entry = report.entries.iter().find(|entry| entry.default).context("no entry is the default")?;
+    let report: Report =
+        serde_json::from_slice(report).context("cannot parse the output of inspect --json")?;
+    let entry =
+        report.entries.iter().find(|entry| entry.default).context("inspect --json has no default entry")?;
     let title = &entry.title;
     let mut patterns = vec![format!("^choose \"{title}\" from ")];
     patterns.extend([&entry.kernel].into_iter().chain(&entry.initrd).map(|path| format!("^obtain {path} (")));
-    // A program has its command line within.
+    // An EFI program has its command line built in.
     let is_kernel = !matches!(entry.kind.as_str(), "uki" | "efi");
     let options = if is_kernel { format!(": {} (", entry.options) } else { String::new() };
     patterns.push(format!("^start \"{title}\"{options}"));
-    // The first character is the line's beginning.
+    // The first character is the `^`.
     Ok(patterns.iter().map(|pattern| pattern.chars().take(columns.saturating_add(1)).collect()).collect())
 }
 

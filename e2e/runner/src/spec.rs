@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What `qemu_test` is asked to do: the JSON file that the rule of `//e2e:defs.bzl` writes.
+//! The specification of a test: the JSON file that the rule of `//e2e:defs.bzl` writes.
 
 use std::{
     fs,
@@ -37,18 +37,18 @@ pub struct Spec {
     pub boot: Option<String>,
     /// Raw disks.
     pub disks: Vec<String>,
-    /// The program `cloud-boot` of the machine that tests, where what it says is expected, too.
+    /// The host's program `cloud-boot`, if its report is expected, too.
     pub inspect: Option<String>,
-    /// Patterns, in their order ([`qemu::pattern::Pattern`]); `inspected:` stands for those of the entry that
+    /// Patterns, in order ([`qemu::pattern::Pattern`]); `inspected:` stands for those of the entry that
     /// `cloud-boot inspect` calls the default.
     pub expect: Vec<String>,
-    /// Patterns that fail the test, beside [`qemu::script::PANICS`].
+    /// Patterns that fail the test, in addition to [`qemu::script::PANICS`].
     pub forbid: Vec<String>,
-    /// Seconds in which all of `expect` must be seen.
+    /// Time limit for all of `expect`, in seconds.
     pub seconds: u64,
-    /// Seconds from the loader's first line to the last of them, where that has a limit of its own.
+    /// Time limit from the loader's first line to the last pattern, in seconds, if it has its own limit.
     pub loader_seconds: Option<u64>,
-    /// Seconds after that in which no forbidden pattern may be seen.
+    /// Seconds after the last pattern in which no forbidden pattern may be seen.
     pub quiet_after: u64,
     /// MiB of the machine's memory.
     pub memory: u32,
@@ -56,17 +56,17 @@ pub struct Spec {
     pub bus: Bus,
     /// Bytes of their blocks.
     pub block_size: u32,
-    /// Whether the firmware is told to try them.
+    /// Whether the disks are in the boot order.
     pub in_boot_order: bool,
-    /// Whether they cannot be written.
+    /// Whether the disks are read-only.
     pub read_only: bool,
-    /// The MiB of them at which a sector cannot be read.
+    /// The MiB of the disks at which a sector is unreadable.
     pub read_error: Option<u64>,
     /// More of QEMU's options.
     pub qemu_options: Vec<String>,
-    /// What is around a machine that boots from the network.
+    /// The network around a machine that boots from it.
     pub network: Option<Network>,
-    /// Where the earlier boot's writes to its ESP are recorded.
+    /// The record of the earlier boot's writes to its ESP.
     #[serde(skip)]
     pub records: Option<PathBuf>,
 }
@@ -79,31 +79,32 @@ pub enum Medium {
     Cd,
     /// As a disk.
     Disk,
-    /// There is none: a disk's own EFI system partition holds it.
+    /// No medium: a disk's own EFI system partition holds the loader.
     None,
 }
 
-/// What Bazel's time limit must leave us to report and end, before it kills the test.
+/// Time to report and end before Bazel's time limit kills the test.
 const MARGIN: Duration = Duration::from_secs(10);
 
 impl Spec {
     /// Reads a file.
     ///
     /// # Errors
-    /// When it cannot be read or is no test.
+    /// When it cannot be read or is not a test specification.
     pub fn load(file: &Path) -> Result<Self> {
         let text = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-        serde_json::from_slice(&text).with_context(|| format!("{} is no test", file.display()))
+        serde_json::from_slice(&text)
+            .with_context(|| format!("{} is not a test specification", file.display()))
     }
 
-    /// The same test with the network's servers running: the disk with the loader, the cards, the settings, and
-    /// patterns in which their words are replaced.
+    /// The same test with the network's servers running: with the loader's disk, the network cards, the settings, and
+    /// `@WORD@`s in patterns replaced.
     ///
     /// # Errors
-    /// When they cannot be started, or a pattern has a word that stands for nothing.
+    /// When they cannot be started, or a pattern has an unknown `@WORD@`.
     pub fn networked(mut self) -> Result<(Self, Option<Running>)> {
         let Some(network) = &self.network else { return Ok((self, None)) };
-        ensure!(self.boot.is_none(), "a boot from the network has a disk of its own, beside {:?}", self.boot);
+        ensure!(self.boot.is_none(), "a boot from the network has its own disk, but boot is {:?}", self.boot);
         let running = network.start(self.arch)?;
         self.vars = running.variables(network, self.vars)?;
         (self.medium, self.boot) = (Medium::Disk, Some(running.esp()));
@@ -117,7 +118,7 @@ impl Spec {
         Ok((self, Some(running)))
     }
 
-    /// The machine, its files checked for.
+    /// The machine; checks that its files exist.
     ///
     /// # Errors
     /// When a file is missing, or `medium` and `boot` contradict each other.
@@ -126,7 +127,7 @@ impl Spec {
             (Medium::Cd, Some(image)) => Some(Boot::Cd(image.into())),
             (Medium::Disk, Some(image)) => Some(Boot::Disk(image.into())),
             (Medium::None, None) => None,
-            (medium, image) => bail!("medium {medium:?} with the image {image:?}"),
+            (medium, image) => bail!("medium {medium:?} contradicts the image {image:?}"),
         };
         for file in [&self.code, &self.vars].into_iter().chain(&self.boot).chain(&self.disks) {
             ensure!(Path::new(file).is_file(), "{file} is missing");
@@ -151,8 +152,8 @@ impl Spec {
         })
     }
 
-    /// The earlier boot, if there is one: its machine, and the lines that its console must show. Forbidden lines are of
-    /// the later boot only.
+    /// The earlier boot, if there is one: its machine, and the lines that its console must show. Forbidden lines apply
+    /// to the later boot only.
     ///
     /// # Errors
     /// As of [`machine`](Self::machine) and [`script`](Self::script).
@@ -164,14 +165,14 @@ impl Spec {
         Ok(Some((machine, Script::new(&earlier.expect, &[])?.forbid_panics()?)))
     }
 
-    /// In how many states the machine is judged that its ESP would have been left in, had power failed in the earlier
-    /// boot; 0 where it is judged once, with what that boot has left.
+    /// Number of states of the ESP to test, each as if power had failed during the earlier boot; 0 to test once,
+    /// with what that boot has left.
     pub fn cuts(&self) -> usize {
         let earlier = self.network.as_ref().and_then(|network| network.earlier.as_ref());
         earlier.map_or(0, |earlier| earlier.cuts)
     }
 
-    /// What happens between the two.
+    /// Events between the two boots.
     pub fn events(&self) -> Vec<Event> {
         let earlier = self.network.as_ref().and_then(|network| network.earlier.as_ref());
         earlier.map(|earlier| earlier.then.clone()).unwrap_or_default()
@@ -180,7 +181,7 @@ impl Spec {
     /// The script: panics are forbidden in every test.
     ///
     /// # Errors
-    /// When a pattern is none.
+    /// When a pattern is invalid.
     pub fn script(&self) -> Result<Script> {
         Script::new(&self.expect, &self.forbid)?.forbid_panics()
     }
@@ -196,7 +197,7 @@ impl Spec {
 }
 
 impl Spec {
-    /// Why a run in which everything was seen failed all the same: the loader took too long.
+    /// Why a run failed although everything was seen: the loader took too long.
     pub fn late(&self, phases: &Phases) -> Option<String> {
         let limit = Duration::from_secs(self.loader_seconds?);
         let took = phases.end?.saturating_sub(phases.banner?);

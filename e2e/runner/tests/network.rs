@@ -144,7 +144,7 @@ fn a_server_in_front_does_what_is_asked_of_it() {
         refused_with(&with(front), &plain, code);
     }
     let unmet = with(Fault::Busy).start(Arch::X86_64).unwrap();
-    assert_eq!(unmet.complaint().as_deref(), Some("nobody has met the server that is Busy"));
+    assert_eq!(unmet.complaint().as_deref(), Some("no request triggered the fault Busy"));
     let secured = Network { certificate: Certificate::Good, ..with(Fault::Busy) };
     assert!(secured.start(Arch::X86_64).is_err(), "it has no certificate");
 }

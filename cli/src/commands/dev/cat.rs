@@ -16,7 +16,7 @@ use crate::{
 
 /// Bytes of one read.
 const CHUNK: usize = 1024 * 1024;
-/// Bytes that are printed without being asked for: an image of some bytes may claim 2^63.
+/// Most bytes that are printed without --length: a tiny image may claim to have 2^63.
 const MOST_UNASKED: u64 = 16 << 40;
 /// Devices that a message lists.
 const MOST: usize = 16;
@@ -29,18 +29,18 @@ const MOST: usize = 16;
   cloud-boot dev cat disk.raw --offset 1024 --length 1024 | xxd
       some bytes of the disk")]
 pub struct Options {
-    /// Images or block devices, together the machine's disks
+    /// Images or block devices: the disks of one machine
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<OsString>,
     #[command(flatten)]
     backing: Backing,
-    /// The device, as `dev ls` calls it; else the only disk
+    /// The device, as `dev ls` names it; by default the only disk
     #[arg(long, value_name = "DEVICE")]
     device: Option<OsString>,
     /// Bytes to skip
     #[arg(long, value_name = "BYTES", default_value_t = 0)]
     offset: u64,
-    /// Bytes to print; else all up to the end, of at most 16 TiB
+    /// Bytes to print; by default all up to the end, at most 16 TiB
     #[arg(long, value_name = "BYTES")]
     length: Option<u64>,
 }
@@ -70,7 +70,7 @@ impl Options {
         let Some(wanted) = &self.device else {
             return match devices {
                 [disk] => Ok(disk),
-                _ => Err(unclear(b"device", "more than one is meant", &all)),
+                _ => Err(unclear(b"device", "more than one matches", &all)),
             };
         };
         let wanted = wanted.as_bytes();

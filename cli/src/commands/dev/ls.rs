@@ -19,9 +19,9 @@ use crate::{
   cloud-boot dev ls disk.raw
       the disk, and its partitions as disk.raw#1, disk.raw#2
   cloud-boot dev ls --json disk.raw
-      the same for programs, as `inspect --json` has it")]
+      the same as JSON, in the format of `inspect --json`")]
 pub struct Options {
-    /// Images or block devices, together the machine's disks
+    /// Images or block devices: the disks of one machine
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<OsString>,
     #[command(flatten)]

@@ -10,7 +10,7 @@ pub use ls::show;
 
 use crate::{failure::Stop, printer::Printer};
 
-/// What can be done with devices.
+/// Commands on devices.
 #[derive(Subcommand)]
 pub enum Command {
     Ls(ls::Options),
@@ -18,7 +18,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// Does it.
+    /// Runs the command.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
         match self {
             Self::Ls(options) => options.run(printer),

@@ -7,7 +7,7 @@ use vfs::Error;
 
 use crate::{
     failure::{Failure, Stop},
-    place::Place,
+    image_path::ImagePath,
     printer::Printer,
     record::read,
     walk::Trouble,
@@ -24,7 +24,7 @@ use crate::{
       a file as it is in snapper's snapshot 5")]
 pub struct Options {
     #[command(flatten)]
-    place: Place,
+    image_path: ImagePath,
 }
 
 /// Why printing a file stops.
@@ -42,7 +42,7 @@ impl From<Trouble> for Ended {
 impl Options {
     /// Prints them.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
-        let opened = self.place.open(None)?;
+        let opened = self.image_path.open(None)?;
         let node = opened.node()?;
         let attr = node.attr().map_err(|error| opened.failure(&error))?;
         if attr.kind != FileType::File {

@@ -8,7 +8,7 @@ use clap::Args;
 use crate::{
     copy::copy,
     failure::Stop,
-    place::{Choice, usage},
+    image_path::{VolumePath, usage},
     printer::Printer,
 };
 
@@ -22,20 +22,20 @@ use crate::{
   cloud-boot fs cp disk.raw:/etc etc-of-the-image
       a folder under another name
   cloud-boot fs cp root.raw data.raw --volume LABEL=data --path /srv .
-      of one of the volumes of two disks
+      from one of the volumes on two disks
   cloud-boot fs cp disk.raw:/etc etc-before --subvol @/.snapshots/5/snapshot
-      out of a snapshot
+      from a snapshot
 
-Nothing is overwritten, and nothing is written outside TARGET: names are taken one by one, and links in the
+Nothing is overwritten, and nothing is written outside TARGET: paths are resolved name by name, and links in the
 copy are never followed. Modes and times are kept, owners are not."
 )]
 pub struct Options {
-    /// Images or block devices, together the machine's disks; one of them alone also as IMAGE:PATH. Behind them the
-    /// target: a folder that is there, to copy into it, else the name of the copy
+    /// Images or block devices: the disks of one machine; a single one also as IMAGE:PATH. The last is the target: an
+    /// existing folder to copy into, or the name of the copy
     #[arg(value_name = "IMAGE|TARGET", required = true)]
     places: Vec<OsString>,
     #[command(flatten)]
-    choice: Choice,
+    volume_path: VolumePath,
 }
 
 impl Options {
@@ -44,6 +44,6 @@ impl Options {
         let Some((target, images)) = self.places.split_last().filter(|(_, images)| !images.is_empty()) else {
             return Err(usage("the target is missing: cloud-boot fs cp IMAGE:PATH TARGET"));
         };
-        copy(&self.choice.open(images, None)?, Path::new(target))
+        copy(&self.volume_path.open(images, None)?, Path::new(target))
     }
 }

@@ -8,7 +8,7 @@ use vfs::{Error, Node};
 use super::{mode, name, time};
 use crate::{
     failure::{Failure, Failures, Stop},
-    place::{Opened, Place},
+    image_path::{ImagePath, OpenedPath},
     printer::Printer,
     record::Record,
 };
@@ -21,15 +21,15 @@ use crate::{
   cloud-boot fs ls root.raw data.raw --volume LABEL=data --path /
       a folder on one of the volumes of two disks
   cloud-boot fs ls disk.raw:/user --subvol @home
-      a folder in a subvolume of btrfs
+      a folder in a btrfs subvolume
   cloud-boot fs ls disk.raw:/boot --snapshot 5
       a folder in snapper's snapshot 5
   cloud-boot fs ls --json disk.raw:/boot
-      the same for programs, a line for each entry")]
+      the same as JSON, a line for each entry")]
 pub struct Options {
     #[command(flatten)]
-    place: Place,
-    /// JSON, one object a line, as `fs manifest` has them
+    image_path: ImagePath,
+    /// JSON, one object per line, in the format of `fs manifest`
     #[arg(long)]
     json: bool,
 }
@@ -37,7 +37,7 @@ pub struct Options {
 impl Options {
     /// Prints them.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
-        let opened = self.place.open(Some("/"))?;
+        let opened = self.image_path.open(Some("/"))?;
         let node = opened.node()?;
         let attr = node.attr().map_err(|error| opened.failure(&error))?;
         let mut failures = Failures::default();
@@ -56,7 +56,7 @@ impl Options {
 
     fn show(
         &self,
-        opened: &Opened,
+        opened: &OpenedPath,
         name: &[u8],
         node: &Node<'_>,
         printer: &mut Printer,
@@ -79,7 +79,7 @@ impl Options {
     }
 }
 
-/// As `ls -l` has it, times in UTC.
+/// In the format of `ls -l`, times in UTC.
 fn line(shown: &[u8], node: &Node<'_>, attr: &Result<Attr, Error>) -> String {
     let Ok(attr) = attr else {
         return format!("?????????? {:>43} {}", "?", name(shown, None));

@@ -5,14 +5,14 @@ use clap::Args;
 
 use crate::{
     failure::{Failure, Failures, Stop},
-    place::Place,
+    image_path::ImagePath,
     printer::Printer,
     progress::Progress,
     record::Record,
     walk::{Budget, Order, walk},
 };
 
-/// Every file of a volume as a line of JSON, sorted by the bytes of the paths
+/// Every file of a volume as a line of JSON, sorted by the bytes of its path
 #[derive(Args)]
 #[command(after_help = "Examples:
   cloud-boot fs manifest disk.raw > before.jsonl
@@ -22,11 +22,11 @@ use crate::{
   cloud-boot fs manifest disk.raw --snapshot 5 > before-the-update.jsonl
       a snapshot, to compare with another one
 
-A file that cannot be read has \"error\" in its line, and the exit code is 1 at the end.")]
+The line of a file that cannot be read has \"error\", and the exit code is 1.")]
 pub struct Options {
     #[command(flatten)]
-    place: Place,
-    /// No checksums: no file is read
+    image_path: ImagePath,
+    /// No checksums: file contents are not read
     #[arg(long)]
     no_sum: bool,
 }
@@ -34,7 +34,7 @@ pub struct Options {
 impl Options {
     /// Prints it.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
-        let opened = self.place.open(Some("/"))?;
+        let opened = self.image_path.open(Some("/"))?;
         let mut failures = Failures::default();
         let mut budget = Budget::new(opened.size());
         let (first, mut progress) = (opened.node()?, Progress::beside_output(None));

@@ -16,7 +16,7 @@ use crate::{
     printer::{Printer, text},
 };
 
-/// What can be done with files.
+/// Commands on files.
 #[derive(Subcommand)]
 pub enum Command {
     Ls(ls::Options),
@@ -28,7 +28,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// Does it.
+    /// Runs the command.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
         match self {
             Self::Ls(options) => options.run(printer),
@@ -74,7 +74,7 @@ fn time(attr: &Attr) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}")
 }
 
-/// A name, with what a symbolic link leads to.
+/// A name, and the target of a symbolic link.
 fn name(name: &[u8], target: Option<Vec<u8>>) -> String {
     match target {
         Some(target) => format!("{} -> {}", text(name), text(&target)),

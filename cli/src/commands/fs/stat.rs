@@ -7,21 +7,21 @@ use filesystem::FileType;
 use super::mode;
 use crate::{
     failure::Stop,
-    place::Place,
+    image_path::ImagePath,
     printer::{Printer, field, text},
     record::{Record, word},
 };
 
-/// What a file is: type, mode, owner, size, time. A link is not followed
+/// Type, mode, owner, size and time of a file. Links are not followed
 #[derive(Args)]
 #[command(after_help = "Examples:
   cloud-boot fs stat disk.raw:/vmlinuz
-      a file, or a link and where it leads
+      a file, or a link and its target
   cloud-boot fs stat --json disk.raw:/boot
-      the same for programs, as `fs manifest` has it")]
+      the same as JSON, in the format of `fs manifest`")]
 pub struct Options {
     #[command(flatten)]
-    place: Place,
+    image_path: ImagePath,
     /// One line of JSON
     #[arg(long)]
     json: bool,
@@ -30,7 +30,7 @@ pub struct Options {
 impl Options {
     /// Prints it.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
-        let opened = self.place.open(None)?;
+        let opened = self.image_path.open(None)?;
         let node = opened.node_no_follow()?;
         let attr = node.attr().map_err(|error| opened.failure(&error))?;
         if self.json {

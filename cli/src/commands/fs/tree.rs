@@ -7,7 +7,7 @@ use filesystem::FileType;
 use super::name;
 use crate::{
     failure::{Failure, Failures, Stop},
-    place::Place,
+    image_path::ImagePath,
     printer::Printer,
     record::Record,
     walk::{Budget, Order, Trouble, Visit, walk},
@@ -17,13 +17,13 @@ use crate::{
 #[derive(Args)]
 #[command(after_help = "Examples:
   cloud-boot fs tree disk.raw:/boot
-      names, those in a folder below it and further right
+      names, indented below their folders
   cloud-boot fs tree disk.raw --volume 'disk.raw#15'
-      all of a volume")]
+      a whole volume")]
 pub struct Options {
     #[command(flatten)]
-    place: Place,
-    /// JSON, one object a line, as `fs manifest` has them
+    image_path: ImagePath,
+    /// JSON, one object per line, in the format of `fs manifest`
     #[arg(long)]
     json: bool,
 }
@@ -31,7 +31,7 @@ pub struct Options {
 impl Options {
     /// Prints them.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
-        let opened = self.place.open(Some("/"))?;
+        let opened = self.image_path.open(Some("/"))?;
         let mut failures = Failures::default();
         let mut budget = Budget::new(opened.size());
         walk(opened.node()?, &opened.path, Order::Tree, &mut budget, &mut |visit, _| {
@@ -52,7 +52,7 @@ impl Options {
     }
 }
 
-/// The name, with a slash behind that of a folder.
+/// The name, with a slash after that of a folder.
 fn shown(visit: &Visit<'_, '_>) -> String {
     let own = if visit.name.is_empty() { visit.path } else { visit.name };
     let kind = visit.attr.as_ref().map(|attr| attr.kind);

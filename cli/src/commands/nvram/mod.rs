@@ -12,7 +12,7 @@ pub use show::show_cloud_boot;
 
 use crate::{failure::Stop, printer::Printer};
 
-/// What can be done with variables.
+/// Commands on variables.
 #[derive(Subcommand)]
 pub enum Command {
     Show(show::Options),
@@ -20,7 +20,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// Does it.
+    /// Runs the command.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
         match self {
             Self::Show(options) => options.run(printer),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What UEFI variables say.
+//! The report on UEFI variables.
 
 use config::{Origin, Text};
 use efi::{
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 /// Vendor of EDK II's own switch of Secure Boot, gEfiSecureBootEnableDisableGuid.
 const SECURE_BOOT_ENABLE: &str = "f0a30bc7-af08-4556-99c4-001009c93a44";
-/// Variables of the Boot Loader Interface that are texts.
+/// Variables of the Boot Loader Interface that hold text.
 const LOADER_TEXTS: [&str; 14] = [
     interface::INFO,
     interface::FIRMWARE_INFO,
@@ -31,12 +31,12 @@ const LOADER_TEXTS: [&str; 14] = [
     interface::CONFIG_TIMEOUT_ONE_SHOT,
 ];
 
-/// Everything; values that are credentials are masked, and those that nobody reads are counted only.
+/// Everything; credentials are masked, and other variables are only listed.
 #[derive(Serialize)]
 pub struct Report {
     pub boot: Boot,
     /// Variables of the Boot Loader Interface.
-    pub loader: Vec<Named>,
+    pub loader: Vec<NamedValue>,
     pub cloud_boot: CloudBoot,
     pub secure_boot: SecureBoot,
     /// All variables.
@@ -60,12 +60,12 @@ pub struct Entry {
     pub description: String,
     pub active: bool,
     pub path: String,
-    /// What it is handed; none where that is no text.
+    /// Its LoadOptions; none if they are not text.
     pub options: Option<String>,
 }
 
 #[derive(Serialize)]
-pub struct Named {
+pub struct NamedValue {
     pub name: String,
     pub value: String,
 }
@@ -94,13 +94,13 @@ pub struct Plain {
     pub name: String,
     pub attributes: u32,
     pub size: usize,
-    /// Whether another part of the report has what it says.
+    /// Whether another part of the report shows its value.
     #[serde(skip)]
     pub is_shown: bool,
 }
 
 impl Report {
-    /// What these variables say.
+    /// The report on these variables.
     pub fn new(variables: &[Variable]) -> Self {
         Self {
             boot: boot(variables),
@@ -142,7 +142,7 @@ fn entry(variable: &Variable) -> Option<Entry> {
     })
 }
 
-/// A path whose URI has no name and password in it (RFC 3986, section 3.2.1).
+/// The path with user name and password of its URI masked (RFC 3986, section 3.2.1).
 fn without_credentials(path: &str) -> String {
     let masked = path.split_once("://").and_then(|(scheme, rest)| {
         let end = rest.find(['/', '?', '#', ')']).unwrap_or(rest.len());
@@ -152,14 +152,14 @@ fn without_credentials(path: &str) -> String {
     masked.unwrap_or_else(|| path.into())
 }
 
-/// LoadOptions as a command line: what has characters that no command line has is for another program.
+/// LoadOptions as a command line; none if they have characters that no command line has, as for another program.
 fn options(bytes: &[u8]) -> Option<String> {
     let line = Text::new(Origin::LoadOptions, bytes).masked();
     let is_text = !line.contains(|c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER);
     Some(line).filter(|line| is_text && !line.is_empty())
 }
 
-fn loader(variables: &[Variable]) -> Vec<Named> {
+fn loader(variables: &[Variable]) -> Vec<NamedValue> {
     let of_vendor = variables.iter().filter(|variable| variable.vendor == interface::VENDOR);
     let named = of_vendor.filter_map(|variable| {
         let value = match (variable.name.as_str(), variable.data.as_slice()) {
@@ -170,10 +170,10 @@ fn loader(variables: &[Variable]) -> Vec<Named> {
             }
             (interface::FEATURES_NAME, data) => format!("{:#x}", u64::from_le_bytes(*data.first_chunk()?)),
             (name, data) if LOADER_TEXTS.contains(&name) => text::decode(data),
-            // Not all of them are for eyes: `LoaderSystemToken` is a seed of random numbers.
+            // Not all may be shown: `LoaderSystemToken` is a random seed.
             _ => return None,
         };
-        Some(Named { name: variable.name.clone(), value })
+        Some(NamedValue { name: variable.name.clone(), value })
     });
     named.collect()
 }
@@ -193,7 +193,7 @@ fn secure_boot(variables: &[Variable]) -> SecureBoot {
     let size = |vendor, name| value(variables, vendor, name).map(<[u8]>::len).filter(|size| *size > 0);
     let is_set = |vendor, name| value(variables, vendor, name).map(|data| data == [1]);
     let pk = size(GLOBAL, "PK");
-    // Only a running system says so itself. In a store, a platform key turns it on unless the setup has turned it off.
+    // Only a running system has these variables. In a store, a platform key turns it on unless the setup turned it off.
     let by_keys = || pk.is_some() && is_set(SECURE_BOOT_ENABLE, "SecureBootEnable").unwrap_or(true);
     SecureBoot {
         enabled: is_set(GLOBAL, "SecureBoot").unwrap_or_else(by_keys),

@@ -22,21 +22,21 @@ use crate::{
     printer::{Printer, text},
 };
 
-/// Bytes of the largest file with a store.
+/// Bytes of the largest file that is read.
 const LARGEST: u64 = 128 << 20;
-/// What qcow2 images start with, whose clusters are not where they seem to be.
+/// Magic of qcow2, in which offsets of the store are not offsets in the file.
 const QCOW2: &[u8] = b"QFI\xfb";
 
-/// Forgets what the loader of a machine that is off has kept: epochs of signed images, the content of its cache
+/// Removes what the loader keeps in UEFI variables: epochs of signed images, the content of its cache
 #[derive(Args)]
 #[command(after_help = "Examples:
   cloud-boot nvram reset --epoch OVMF_VARS_4M.fd
-      forgets the highest epochs of images that were started: older signed images start again
+      forgets the highest epochs of images that were started: older signed images can start again
   cloud-boot nvram reset --cache OVMF_VARS_4M.fd
       forgets what the cache holds: nothing starts from it until the registry has been reached again
 
-The machine must be off: its firmware keeps the store in memory. The loader itself removes the files of a cache that is
-forgotten.")]
+The machine must be off: its firmware keeps the store in memory. The loader removes the files of a forgotten cache by
+itself.")]
 #[command(group(ArgGroup::new("what").required(true).multiple(true).args(["epoch", "cache"])))]
 pub struct Options {
     /// A variable store of EDK II, raw
@@ -71,21 +71,21 @@ impl Options {
             .try_for_each(|name| printer.line(format_args!("removed {}", text(name.as_bytes()))))?;
         if self.epoch {
             match removed.iter().filter(|name| is_epoch(name)).count() {
-                0 => printer.line(format_args!("{file}: no epoch is kept in it"))?,
-                1 => printer.line(format_args!("{file}: 1 epoch is forgotten"))?,
-                count => printer.line(format_args!("{file}: {count} epochs are forgotten"))?,
+                0 => printer.line(format_args!("{file}: no epochs found"))?,
+                1 => printer.line(format_args!("{file}: 1 epoch removed"))?,
+                count => printer.line(format_args!("{file}: {count} epochs removed"))?,
             }
         }
         if self.cache {
             match removed.iter().any(|name| name == CACHE_VARIABLE) {
-                false => printer.line(format_args!("{file}: no cache is known in it"))?,
-                true => printer.line(format_args!("{file}: the cache is forgotten"))?,
+                false => printer.line(format_args!("{file}: no cache found"))?,
+                true => printer.line(format_args!("{file}: cache removed"))?,
             }
         }
         Ok(())
     }
 
-    /// Whether a variable of ours is to be removed.
+    /// Whether to remove a variable of cloud-boot.
     fn is_meant(&self, name: &str) -> bool {
         (self.epoch && is_epoch(name)) || (self.cache && name == CACHE_VARIABLE)
     }
@@ -95,15 +95,15 @@ fn is_epoch(name: &str) -> bool {
     name.starts_with(EPOCH_VARIABLE)
 }
 
-/// Marks variables of ours as deleted in the file, one byte each, and returns their names.
+/// Marks variables of cloud-boot as deleted in the file, one byte each, and returns their names.
 fn remove(path: &Path, is_meant: &dyn Fn(&str) -> bool) -> Result<Vec<String>, Failure> {
     let object = path.as_os_str().as_bytes();
     let failed = |cause: &dyn ToString| Failure::new(codes::NVRAM, object, cause.to_string());
     let bytes = input::read(path, LARGEST, &|head| match head.starts_with(QCOW2) {
-        true => Err(failed(&"it is qcow2; qemu-img convert -O raw makes a store that can be changed")),
+        true => Err(failed(&"it is qcow2, which is read-only; convert it first: qemu-img convert -O raw")),
         false => Ok(()),
     })?;
-    let (start, length) = varstore::find(&bytes).ok_or_else(|| failed(&"no store of variables is in it"))?;
+    let (start, length) = varstore::find(&bytes).ok_or_else(|| failed(&"no variable store in it"))?;
     let volume = bytes.get(start..).unwrap_or_default();
     let volume = volume.get(..usize::try_from(length).unwrap_or(usize::MAX)).unwrap_or(volume);
     let is_meant = |variable: &Variable| variable.vendor == log::VENDOR && is_meant(&variable.name);

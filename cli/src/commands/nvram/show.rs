@@ -14,24 +14,24 @@ use crate::{
     printer::{Printer, field, text},
 };
 
-/// What UEFI variables say: boot order, Boot Loader Interface, cloud-boot's own, Secure Boot
+/// UEFI variables: boot order, Boot Loader Interface, cloud-boot's own, Secure Boot
 #[derive(Args)]
 #[command(after_help = "Examples:
   cloud-boot nvram show OVMF_VARS_4M.fd
       the variables of a virtual machine
   cloud-boot nvram show
-      those of this system
+      the variables of this system
   cloud-boot nvram show --json OVMF_VARS_4M.fd
-      the same for programs, with the names of all variables
+      the same as JSON, with the names of all variables
 
 Values of credentials are shown as ***.")]
 pub struct Options {
-    /// A variable store of EDK II, raw or qcow2, or a folder as efivarfs has it; else the variables of this system
+    /// An EDK II variable store, raw or qcow2, or a folder in efivarfs format; by default the variables of this system
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     #[command(flatten)]
     backing: Backing,
-    /// Names and sizes of all other variables, too
+    /// Show names and sizes of all other variables, too
     #[arg(long)]
     all: bool,
     /// One line of JSON
@@ -93,7 +93,7 @@ fn show_boot(boot: &Boot, printer: &mut Printer) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Prints what the loader has told, if it has.
+/// Prints the loader's variables, if there are any.
 pub fn show_cloud_boot(values: &CloudBoot, printer: &mut Printer) -> Result<(), Stop> {
     let CloudBoot { cmdline, target, log } = values;
     if cmdline.is_none() && target.is_none() && log.is_none() {
@@ -111,7 +111,7 @@ pub fn show_cloud_boot(values: &CloudBoot, printer: &mut Printer) -> Result<(), 
         printer,
     )?;
     if let Some(dropped) = log["dropped"].as_u64().filter(|dropped| *dropped > 0) {
-        printer.line(format_args!("    ({dropped} lines are left out)"))?;
+        printer.line(format_args!("    ({dropped} lines dropped)"))?;
     }
     let lines = log["lines"].as_array().map_or(&[][..], Vec::as_slice);
     let parts = |line: &Value| Some((line[0].as_u64()?, text(line[1].as_str()?.as_bytes())));

@@ -19,7 +19,7 @@ use crate::{
     tool::run,
 };
 
-/// End of the ESP in MiB: 36 MiB of it are just enough clusters for FAT32.
+/// End of the ESP in MiB: its 36 MiB are just enough clusters for FAT32.
 const ESP_END: u64 = 40;
 
 /// Makes the disks: the ESP is number 1, /boot comes in front of the root.
@@ -44,7 +44,7 @@ pub fn disks(options: &Options, volumes: &[Volume], images: &Images, scratch: &S
     let folder = scratch.file("esp");
     for file in menu::on_esp(options.shape) {
         let path = folder.join(file.path);
-        fs::create_dir_all(path.parent().context("a file without a folder")?)?;
+        fs::create_dir_all(path.parent().context("the path has no folder")?)?;
         fs::write(path, file.content)?;
     }
     esp::copy(&folder, first)
@@ -54,7 +54,7 @@ pub fn disks(options: &Options, volumes: &[Volume], images: &Images, scratch: &S
 struct Disk {
     number: usize,
     partitions: Vec<Partition>,
-    /// What the partitions from some MiB on are copied from.
+    /// Images to copy, with the MiB of their partitions.
     images: Vec<(PathBuf, u64)>,
     end: u64,
 }
@@ -77,8 +77,9 @@ impl Disk {
     }
 
     fn write(&self, out: &Path) -> Result<()> {
-        // One MiB more for the second partition table.
-        let size = self.end.checked_add(1).and_then(|mib| mib.checked_mul(MIB)).context("a size")?;
+        // One more MiB for the backup partition table.
+        let size =
+            self.end.checked_add(1).and_then(|mib| mib.checked_mul(MIB)).context("size out of range")?;
         File::create(out).and_then(|file| file.set_len(size)).context("creating the disk")?;
         table::write(out, &format!("BBBBBBBB-0000-4000-8000-{:012}", self.number), &self.partitions)?;
         for (image, start) in &self.images {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What Linux does on the build machine: mounts the new filesystems as the shape has them, and unpacks the system.
+//! What User-mode Linux does on the build machine: mounts the new filesystems and unpacks the system.
 
 use std::{
     fs,
@@ -21,12 +21,12 @@ use super::{
 };
 use crate::{EPOCH, files, scratch::Scratch};
 
-/// What is printed when everything was done.
+/// Printed when everything is done.
 const DONE: &str = "written: done";
-/// MiB: what is written is to leave it while Linux runs.
+/// MiB of memory: small, so that data is written back while Linux runs.
 const MEMORY: u32 = 384;
 
-/// In front of every script. The root of that Linux is the build machine's: what is mounted is seen by nobody else.
+/// Start of every script. That Linux has the build machine's root; its mounts are visible to it alone.
 const PROLOGUE: &str = "set -e
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 mount -t proc proc /proc
@@ -37,13 +37,13 @@ unpack() {
 }
 ";
 
-/// Process 1 ends the machine.
+/// End of a script: process 1 ends the machine.
 const EPILOGUE: &str = "umount -R /mnt
 echo @DONE@
 exec busybox poweroff -f
 ";
 
-/// The same without a sync, which busybox would begin with.
+/// The same without the sync that busybox would do first.
 const POWER_IS_OFF: &str = "echo @DONE@
 echo o >/proc/sysrq-trigger
 sleep 100
@@ -56,7 +56,7 @@ unpack @SYSTEM@
 unpack @CONFIGURATION@
 ";
 
-/// The log's last records have a new configuration in them, and more than those eight of which the last may be cut off.
+/// The log's last records have a new configuration, in more than the eight records of which the last may be torn.
 const POWER_FAILS_ON_XFS: &str = "umount -R /mnt
 mount -t xfs /dev/ubda /mnt
 mount -t xfs /dev/ubdb /mnt/boot
@@ -69,7 +69,7 @@ sync
 xfs_io -x -c 'shutdown -f' /mnt/boot
 ";
 
-/// `boot` on /boot is as image-based systems have it: two paths lead to each entry.
+/// The link `boot` on /boot is as on image-based systems: two paths lead to each entry.
 const FEDORA: &str = "mount -t btrfs /dev/ubda /mnt
 btrfs -q subvolume create /mnt/root
 btrfs -q subvolume create /mnt/home
@@ -83,7 +83,7 @@ unpack @SYSTEM@
 unpack @CONFIGURATION@
 ";
 
-/// As snapper has it: the root is the first snapshot, and the second is how it was before an update.
+/// As with snapper: the root is the first snapshot, and the second is its state before an update.
 const SUSE: &str = "mount -t btrfs /dev/ubda /mnt
 btrfs -q subvolume create /mnt/@
 mkdir -p /mnt/@/boot/grub2 /mnt/@/usr
@@ -106,7 +106,7 @@ btrfs -q subvolume snapshot -r /mnt /mnt/.snapshots/2/snapshot
 unpack @LATER@
 ";
 
-/// btrfs must be told of each leg.
+/// btrfs must scan each device.
 const AT: &str = "btrfs -q device scan $(ls /dev/ubd[a-h])
 mount -t btrfs /dev/ubda /mnt
 btrfs -q subvolume create /mnt/@
@@ -119,8 +119,8 @@ unpack @SYSTEM@
 unpack @CONFIGURATION@
 ";
 
-/// As an update that synchronises its files: behind the last transaction come kernel, initrd and a new configuration,
-/// each by an fsync of its own. There they stand in the tree log only.
+/// An update that calls fsync: after the last transaction come kernel, initrd and a new configuration, each with its
+/// own fsync. They are only in the tree log.
 const POWER_FAILS_ON_BTRFS: &str = "umount -R /mnt
 mount -t btrfs -o compress=zstd:1,commit=86400,subvol=@ /dev/ubda /mnt
 cd /mnt/boot
@@ -141,8 +141,8 @@ unpack @SYSTEM@
 unpack @CONFIGURATION@
 ";
 
-/// As ostree has it: kernel and initrd are shared by two deployments, each of which is a folder with a whole system;
-/// what the command line names is a link to it. Paths begin with /boot, which is a link to the place itself.
+/// As with ostree: two deployments, each a folder with a whole system, share kernel and initrd; the command line names
+/// a link to the deployment. Paths begin with /boot, in which `boot` is a link to `.`.
 const OSTREE: &str = "mount -t xfs /dev/ubda /mnt
 mkdir /mnt/boot
 mount -t ext4 /dev/ubdb /mnt/boot
@@ -212,7 +212,7 @@ impl Guest {
     /// Runs Linux with the images as its disks.
     ///
     /// # Errors
-    /// When a command of the script fails: what Linux said.
+    /// When a command of the script fails, with Linux's output.
     pub fn run(&self, images: &[PathBuf], scratch: &Scratch) -> Result<()> {
         let script = scratch.file("script");
         fs::write(&script, &self.script)?;
@@ -224,9 +224,9 @@ impl Guest {
     }
 }
 
-/// A tar file of some files and links; folders that are missing are made when it is unpacked.
+/// A tar file of some files and links; unpacking creates missing folders.
 fn archive(file: &Path, texts: &[Text], links: &[[String; 2]]) -> Result<()> {
-    let mut tar = Builder::new(BufWriter::new(File::create(file).context("a tar file")?));
+    let mut tar = Builder::new(BufWriter::new(File::create(file).context("cannot create a tar file")?));
     for Text { path, content } in texts {
         files::file(&mut tar, path, 0o644, content.as_bytes())?;
     }

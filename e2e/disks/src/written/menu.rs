@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The files that tell a boot loader and a system where kernel and root are, as the distributions' tools write them.
+//! Configuration of boot loader and system for kernel and root, as the distributions' tools write it.
 
 use arch::Arch;
 
@@ -14,11 +14,11 @@ use crate::{
     root::kernel_prefix,
 };
 
-/// In names of entries.
+/// Machine id in names of entries.
 const MACHINE: &str = "0123456789abcdef0123456789abcdef";
 /// The version of the rescue entry.
 const RESCUE: &str = "0-rescue-0123456789abcdef0123456789abcdef";
-/// Bytes of a block of GRUB's environment, and how it is filled.
+/// Bytes of GRUB's environment block, and its padding.
 const BLOCK: usize = 1024;
 const FILLER: &str = "#";
 
@@ -36,7 +36,7 @@ impl File {
     }
 }
 
-/// More names of the system's own files in /boot, and where they lead: Red Hat's rescue entry has a kernel of its own.
+/// Links in /boot and their targets: Red Hat's rescue entry has its own kernel.
 pub fn links(options: &Options, system: &System) -> Vec<[String; 2]> {
     if !matches!(options.shape, Shape::Rhel | Shape::Fedora) {
         return Vec::new();
@@ -73,7 +73,7 @@ pub fn on_root(options: &Options, system: &System, word: &str) -> Vec<File> {
     files
 }
 
-/// The files on the ESP: a distribution's GRUB looks there first.
+/// The files on the ESP, which a distribution's GRUB reads first.
 pub fn on_esp(shape: Shape) -> Vec<File> {
     let (folder, text) = match shape {
         Shape::Rhel => ("redhat", OF_BLS),
@@ -106,7 +106,7 @@ set prefix=($root)'/boot/grub'
 configfile $prefix/grub.cfg
 ";
 
-/// What the kernel is told.
+/// The kernel's command line.
 struct CommandLine<'a> {
     arch: Arch,
     shape: Shape,
@@ -155,8 +155,8 @@ fn fstab(shape: Shape) -> String {
     text
 }
 
-/// Entries of the Boot Loader Specification as kernel-install makes them for Red Hat's distributions, a rescue entry
-/// beside the usual one, with grub.cfg and grubenv.
+/// Entries of the Boot Loader Specification as kernel-install makes them for Red Hat's distributions, with a rescue
+/// entry, grub.cfg and grubenv.
 fn bls(command_line: &CommandLine<'_>, system: &System, files: &mut Vec<File>) {
     let CommandLine { arch, shape, word, .. } = command_line;
     let (root, version) = (command_line.root(), &system.version);
@@ -335,7 +335,7 @@ fn suse(command_line: &CommandLine<'_>, system: &System) -> String {
         .replace("@VERSION@", &system.version)
 }
 
-/// What Debian's and Ubuntu's update-grub writes: grub-mkrelpath puts the subvolume in front of paths.
+/// As Debian's and Ubuntu's update-grub writes it: grub-mkrelpath puts the subvolume in front of paths.
 fn debian(command_line: &CommandLine<'_>, system: &System) -> String {
     let (module, boot) = match command_line.shape {
         Shape::At => ("btrfs", "/@/boot/"),

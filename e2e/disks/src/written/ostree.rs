@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What ostree and bootupd write for two deployments of one system, as Fedora CoreOS has them.
+//! The files that ostree and bootupd write for two deployments of one system, as on Fedora CoreOS.
 
 use super::{EARLIER, menu::File, shape::BOOT_UUID};
 
-/// Of kernel and initrd, which both deployments have in common.
+/// Checksum of kernel and initrd, which both deployments share.
 pub const CHECKSUM: &str = "c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0";
-/// Newest first, as ostree counts them.
+/// The deployments by index: newest first, as in ostree.
 const NUMBERS: u32 = 2;
 
 /// The number of the deployment whose command line has `word`: the newest has the highest.
@@ -18,7 +18,7 @@ pub fn deployment(word: &str) -> String {
     format!("ostree/deploy/mini/deploy/{:064}.0", number(word))
 }
 
-/// The deployment's entry and what its system says of itself; GRUB's configuration, which is the same for all of them.
+/// The deployment's entry and os-release; GRUB's configuration, which is the same for all of them.
 pub fn files(kernel: &str, version: &str, root: &str, word: &str) -> Vec<File> {
     let number = number(word);
     let index = NUMBERS.saturating_sub(number);
@@ -42,7 +42,7 @@ pub fn on_esp() -> Vec<File> {
     vec![File::new("EFI/fedora/grub.cfg", STUB), File::new("EFI/fedora/bootuuid.cfg", identity)]
 }
 
-/// The essence of bootupd's stub: `search` has the variable's name behind the words that it does not belong to.
+/// The essence of bootupd's stub: `--no-floppy` follows the variable's name of `search --set`.
 const STUB: &str = r#"if [ -e (md/md-boot) ]; then
   set prefix=md/md-boot
 else

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Where structures of XFS and btrfs stand in an image, as their own tools say.
+//! Locates structures of XFS and btrfs in an image, by their own tools.
 
 use std::{path::Path, process::Command};
 
@@ -7,27 +7,27 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::Filesystem;
 use crate::{
-    faults::{Place, Structure},
+    faults::{BytePlace, Structure},
     layout::SECTOR,
     tool::run,
 };
 
-/// The place of a byte in an image, in bytes.
+/// The byte offset of a place in an image.
 ///
 /// # Errors
 /// When there is no such structure.
-pub fn position(place: &Place, filesystem: Filesystem, image: &Path) -> Result<u64> {
+pub fn position(place: &BytePlace, filesystem: Filesystem, image: &Path) -> Result<u64> {
     let start = match (filesystem, &place.structure) {
         (Filesystem::Xfs, Structure::Inode(path)) => inode(image, path)?,
         (Filesystem::Xfs, Structure::Content(path)) => content(image, path)?,
         (Filesystem::Xfs, Structure::Log(record)) => log_record(image, *record)?,
         (Filesystem::Btrfs, Structure::Tree(id)) => tree(image, *id)?,
-        _ => bail!("{place:?} is no structure of {}", filesystem.name()),
+        _ => bail!("{place:?} is not a structure of {}", filesystem.name()),
     };
-    start.checked_add(place.offset).context("an offset")
+    start.checked_add(place.offset).context("offset out of range")
 }
 
-/// What xfs_db answers to commands at the inode of `path`.
+/// The output of xfs_db for commands at the inode of `path`.
 fn xfs_db(image: &Path, path: &str, commands: &[&str]) -> Result<String> {
     let mut command = Command::new("xfs_db");
     command.args(["-r", "-c", &format!("path {path}")]);
@@ -43,36 +43,40 @@ fn inode(image: &Path, path: &str) -> Result<u64> {
     Ok(offset.parse()?)
 }
 
-/// The first block of a file or folder that has one, and does not stand in its inode.
+/// The first block of a file or folder whose content is not inline in the inode.
 fn content(image: &Path, path: &str) -> Result<u64> {
     let answer = xfs_db(image, path, &["dblock 0", "daddr"])?;
     let sector =
         answer.trim().strip_prefix("datadev daddr is ").with_context(|| format!("{path}: {answer}"))?;
-    sector.parse::<u64>()?.checked_mul(SECTOR).context("an offset")
+    sector.parse::<u64>()?.checked_mul(SECTOR).context("offset out of range")
 }
 
-/// The body of a record, counted from the tail: the oldest that Linux would replay is 0.
+/// The body of a log record, counted from the tail: 0 is the oldest that Linux would replay.
 fn log_record(image: &Path, record: usize) -> Result<u64> {
     let answer = run(Command::new("xfs_logprint").arg("-d").arg(image))?;
-    let start = between(&answer, "daddr: ", " ").context("xfs_logprint names no log")?.parse::<u64>()?;
+    let start =
+        between(&answer, "daddr: ", " ").context("no log in the output of xfs_logprint")?.parse::<u64>()?;
     let headers: Vec<(u64, u64)> = answer.lines().filter_map(header).collect();
     let (_, tail) = headers.last().context("the log has no records")?;
     let blocks: Vec<u64> = headers.iter().map(|(block, _)| *block).filter(|block| block >= tail).collect();
-    // Of the last eight, one that is wrong never happened: power failed while it was written.
+    // A bad record among the last eight is taken for a torn write, and ignored.
     ensure!(blocks.len() > record.saturating_add(8), "only {} records to replay", blocks.len());
     let block = blocks.get(record).context("no such record")?;
     // A header has one sector.
-    start.checked_add(*block).and_then(|block| block.checked_add(1)?.checked_mul(SECTOR)).context("an offset")
+    start
+        .checked_add(*block)
+        .and_then(|block| block.checked_add(1)?.checked_mul(SECTOR))
+        .context("offset out of range")
 }
 
-/// Block of a record's header in the log, and the block of the tail at that time. Cycle 0 has never been written, and a
-/// log of a few records is in its first cycle.
+/// Block of a record's header in the log, and the block of the tail at that time. Only cycle 1: cycle 0 was never
+/// written, and a log of a few records does not wrap.
 fn header(line: &str) -> Option<(u64, u64)> {
     let (block, rest) = line.trim().split_once(" HEADER Cycle 1 tail 1:")?;
     Some((block.parse().ok()?, rest.split_once(' ')?.0.parse().ok()?))
 }
 
-/// The root of a tree, in the first copy.
+/// The root of a tree, in its first copy.
 fn tree(image: &Path, id: u64) -> Result<u64> {
     let inspect = |what: &str, option: &str, value: &str| {
         run(Command::new("btrfs").args(["inspect-internal", what, option, value]).arg(image))

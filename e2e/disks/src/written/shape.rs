@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Which filesystems the distributions have, and how they are made.
+//! The filesystems of the distributions, and how to make them.
 
 use std::process::Command;
 
@@ -10,14 +10,14 @@ use crate::layout::ROOT_UUID;
 
 /// UUID of /boot.
 pub const BOOT_UUID: &str = "11111111-2222-4333-8444-00000000000b";
-/// MiB of a filesystem's own, its log above all, and of what a system writes when it starts.
+/// MiB for the filesystem itself, mostly its log, and for what a system writes when it starts.
 const ROOM: u64 = 48;
-/// Least MiB of a device of btrfs; mkfs.btrfs refuses less.
+/// Least MiB of a btrfs device; mkfs.btrfs refuses less.
 const LEAST_OF_BTRFS: u64 = 128;
-/// A system of so many MiB is a whole one, and gets so much more room.
+/// From this many MiB on, a system is a full one, and gets this much more space.
 const WHOLE: u64 = 128;
 const ROOM_OF_WHOLE: u64 = 256;
-/// Sizes are multiples of so many MiB.
+/// Granularity of sizes in MiB.
 const STEP: u64 = 16;
 /// XFS as Red Hat's release 9 makes it.
 const RED_HAT: [&str; 2] = ["-c", "options=/usr/share/xfsprogs/mkfs/lts_5.15.conf"];
@@ -53,7 +53,7 @@ pub struct Volume {
     pub filesystem: Filesystem,
     pub uuid: &'static str,
     pub label: &'static str,
-    /// Size of each leg.
+    /// Size of each device.
     pub mib: u64,
     /// Devices that it stands on.
     pub legs: usize,
@@ -62,7 +62,7 @@ pub struct Volume {
 }
 
 impl Shape {
-    /// Of the root.
+    /// The filesystem of the root.
     pub const fn filesystem(self) -> Filesystem {
         match self {
             Self::Rhel | Self::Plain | Self::Ostree => Filesystem::Xfs,
@@ -70,7 +70,7 @@ impl Shape {
         }
     }
 
-    /// Of /boot, if it is one of its own.
+    /// The filesystem of /boot, if it is a separate one.
     pub const fn boot(self) -> Option<Filesystem> {
         match self {
             Self::Rhel => Some(Filesystem::Xfs),
@@ -79,7 +79,7 @@ impl Shape {
         }
     }
 
-    /// The filesystems of a system of so many MiB, whose root stands on so many legs: the root, then /boot.
+    /// The filesystems of a system of `size` MiB, whose root is on `legs` devices: the root, then /boot.
     pub fn volumes(self, size: u64, legs: usize) -> Vec<Volume> {
         let filesystem = self.filesystem();
         let room = if size < WHOLE { ROOM } else { ROOM_OF_WHOLE };
@@ -88,19 +88,19 @@ impl Shape {
         let options: &[&str] = if self == Self::Rhel { &RED_HAT } else { &[] };
         let mut volumes = vec![Volume { filesystem, uuid: ROOT_UUID, label: "root", mib, legs, options }];
         if let Some(filesystem) = self.boot() {
-            // A whole system's kernel and initrd, too.
+            // With space for a full system's kernel and initrd.
             let mib = size.min(WHOLE / 2).saturating_add(ROOM).next_multiple_of(STEP);
             volumes.push(Volume { filesystem, uuid: BOOT_UUID, label: "boot", mib, legs: 1, options });
         }
         volumes
     }
 
-    /// What the kernel is told of its root.
+    /// The options of the command line for the root.
     pub fn root_options(self, profile: Profile) -> String {
         let subvolume = match self {
             Self::Fedora => Some("subvol=root"),
             Self::At => Some("subvol=@"),
-            // The default one.
+            // The default subvolume.
             Self::Suse | Self::Rhel | Self::Plain | Self::Ostree => None,
         };
         let degraded = profile.is_redundant().then_some("degraded");
@@ -111,7 +111,7 @@ impl Shape {
 }
 
 impl Volume {
-    /// The command that makes it, without the images' names at its end.
+    /// The command that makes it, without the image names at the end.
     pub fn mkfs(&self, profile: Profile) -> Command {
         let mut command;
         match self.filesystem {
@@ -135,7 +135,7 @@ impl Volume {
 }
 
 impl Filesystem {
-    /// As mount(2) calls it.
+    /// Its name for mount(2).
     pub const fn name(self) -> &'static str {
         match self {
             Self::Btrfs => "btrfs",

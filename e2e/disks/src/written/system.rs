@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What is installed: a kernel with busybox, which looks at its root and says what it found there, or a Debian.
+//! The installed system: a kernel with busybox, which reports what it finds on its root, or a Debian.
 
 use std::{
     fs,
@@ -21,8 +21,8 @@ use crate::{
     scratch::Scratch,
 };
 
-/// The first program of a mini system. What tests wait for is what it prints: how Linux mounted the root, and what a
-/// file there says.
+/// The first program of a mini system. Tests wait for its output: how Linux mounted the root, and the content of a file
+/// there.
 const INIT: &str = r#"#!/bin/busybox sh
 b=/bin/busybox
 $b mount -t proc proc /proc
@@ -54,7 +54,7 @@ $b cat "/root$deployment/etc/marker"
 $b poweroff -f
 "#;
 
-/// Where the system comes from.
+/// Source of the system.
 #[derive(Args)]
 pub struct Content {
     /// A whole Debian: the root that `e2e_roots root` made
@@ -76,11 +76,11 @@ pub struct Content {
 
 /// A system to unpack.
 pub struct System {
-    /// What menus call it.
+    /// Its title in menus.
     pub title: &'static str,
-    /// Of its kernel.
+    /// Version of its kernel.
     pub version: String,
-    /// A tar file, packed or not.
+    /// A tar file, compressed or not.
     pub archive: PathBuf,
     /// MiB that it needs.
     pub size: u64,
@@ -94,7 +94,7 @@ impl System {
     pub fn new(options: &Options, scratch: &Scratch) -> Result<Self> {
         if let Some(archive) = &options.content.root {
             let summary = root::summarize(options.arch, archive)?;
-            // Linux has another working folder than we have.
+            // Absolute, since Linux has another working folder.
             let archive = archive.canonicalize()?;
             let size = summary.size.div_ceil(MIB);
             return Ok(Self { title: "Debian GNU/Linux", version: summary.version, archive, size });
@@ -102,9 +102,9 @@ impl System {
         let Content { kernel: Some(kernel), version: Some(version), busybox: Some(busybox), .. } =
             &options.content
         else {
-            anyhow::bail!("a mini system has a kernel, its version, and busybox");
+            anyhow::bail!("a mini system needs a kernel, its version, and busybox");
         };
-        let modules = options.content.modules.as_deref().context("a mini system has modules")?;
+        let modules = options.content.modules.as_deref().context("a mini system needs modules")?;
         let version = String::from_utf8(read(version)?)?.trim_end().to_owned();
         let initrd = initrd(&read(busybox)?, &read(modules)?, options.shape.filesystem())?;
         let archive = scratch.file("mini.tar");
@@ -118,7 +118,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("reading {}", path.display()))
 }
 
-/// A tar file of a root that has no more than /boot.
+/// A tar file of a root with nothing but /boot.
 fn mini(archive: &Path, arch: Arch, version: &str, kernel: &[u8], initrd: &[u8]) -> Result<()> {
     let mut tar = Builder::new(BufWriter::new(File::create(archive)?));
     for folder in ["boot", "boot/efi", "dev", "etc", "home", "proc", "sys"] {
@@ -126,14 +126,14 @@ fn mini(archive: &Path, arch: Arch, version: &str, kernel: &[u8], initrd: &[u8])
     }
     files::file(&mut tar, &format!("boot/{}-{version}", kernel_prefix(arch)), 0o755, kernel)?;
     files::file(&mut tar, &format!("boot/initrd.img-{version}"), 0o600, initrd)?;
-    // Beside every kernel. With them, an XFS /boot needs a block for its names.
+    // As beside every kernel. With them, the names in an XFS /boot need a block.
     for name in ["config", "symvers", "System.map"] {
         files::file(&mut tar, &format!("boot/{name}-{version}"), 0o600, format!("{name}\n").as_bytes())?;
     }
     Ok(tar.finish()?)
 }
 
-/// Linux's first root, in two archives.
+/// The initrd, in two archives.
 fn initrd(busybox: &[u8], modules: &[u8], filesystem: Filesystem) -> Result<Vec<u8>> {
     let mut archive = cpio::Archive::default();
     for folder in ["bin", "dev", "proc", "root", "sys"] {

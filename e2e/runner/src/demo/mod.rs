@@ -32,19 +32,19 @@ use qemu::{
 /// that takes some minutes). No disk is modified: what the machine writes is thrown away.
 ///
 /// Exit status: 0 when the login prompt was reached (with --interactive: when you left), 1 when it was not,
-/// 2 when the boot could not be tried.
+/// 2 when the boot could not be attempted.
 #[derive(Debug, Parser)]
 #[command(bin_name = "tools/bazel run //:demo --", disable_help_subcommand = true)]
 pub struct Options {
     /// The machine's architecture [default: this machine's]
     #[arg(long, value_parser = emulated::parser())]
     pub arch: Option<Arch>,
-    /// A disk image of your own (raw, qcow2 or VHD) instead of Debian's, to its login prompt and timed by the
-    /// console; no time limit: ^C ends the machine
+    /// A disk image of your own (raw, qcow2 or VHD) instead of Debian's, booted to its login prompt and timed by
+    /// the console; no time limit: ^C ends the machine
     #[arg(long, value_name = "FILE")]
     pub image: Option<PathBuf>,
-    /// Boot a kernel and a small userspace from a registry instead, which is started here with TLS and a certificate
-    /// authority of its own; there is no disk but the loader's
+    /// Boot a kernel and a small userspace from a local registry instead, with TLS and its own certificate
+    /// authority; there is no disk but the loader's
     #[arg(long, conflicts_with_all = ["image", "interactive"])]
     pub network: bool,
     /// Keep the console: your keys go to the machine, Ctrl-A X ends it
@@ -52,7 +52,7 @@ pub struct Options {
     pub interactive: bool,
 }
 
-/// For who starts the program itself.
+/// How to start the demo, for error messages.
 const HOW_TO_START: &str = "tools/bazel run //:demo";
 
 /// The image that holds the loader.
@@ -61,15 +61,15 @@ const BOOT_TARGET: &str = "//iso:boot";
 /// Environment variable that names a file of `@firmware`; //e2e/runner:demo sets it.
 const FIRMWARE: &str = "DEMO_FIRMWARE";
 
-/// To the login prompt of our own disk: ten times and more what the slowest architecture takes on a quiet
-/// machine of two processors.
+/// Time limit to the login prompt of the Debian disk: at least ten times what the slowest architecture takes on
+/// a quiet machine with two processors.
 const LIMIT: Duration = Duration::from_secs(1500);
 
-/// What is waited for.
+/// The text to wait for.
 const PROMPT: &str = "login:";
 
-/// What is typed then on our own disk, whose password is known, and what comes of it: the booted system's own
-/// account of the boot.
+/// What is typed then on the Debian disk, whose password is known, and the expected answers: the booted system's
+/// own times of the boot.
 const ACCOUNT: [&str; 6] = [
     "type:root<enter>",
     "Password:",
@@ -79,20 +79,20 @@ const ACCOUNT: [&str; 6] = [
     "^Startup finished in * (userspace)",
 ];
 
-/// For our own disk: systemd gives devices 90 seconds, then there is no prompt; on a busy machine udev alone may need
-/// more.
+/// For the Debian disk: systemd waits 90 seconds for devices, then there is no prompt; on a busy machine udev alone may
+/// need more.
 const PATIENT: &str = "cloudboot.cmdline.extra=systemd.default_device_timeout_sec=600";
 
 /// Lines of the console repeated below a failure.
 const LAST_LINES: usize = 12;
 
-/// Does what `options` say; whether the machine booted.
+/// Runs the demo; returns whether the machine booted.
 ///
 /// # Errors
-/// When the boot could not be tried.
+/// When the boot could not be attempted.
 pub fn run(options: &Options) -> Result<bool> {
     let arch = options.arch.unwrap_or(emulated::HOST);
-    // What is wrong with the user's part must not come out after minutes of building.
+    // Checks the user's arguments before minutes of building.
     ensure!(!options.interactive || Terminal::is_there(), "--interactive needs a terminal");
     let image = options.image.as_deref().map(image::find).transpose()?;
     if options.network {
@@ -112,7 +112,7 @@ pub fn run(options: &Options) -> Result<bool> {
     conclude(&watch, &end, arch, options.interactive)
 }
 
-/// Builds what is missing; the machine and its disk.
+/// Builds what is missing; returns the machine and its disk.
 fn prepare(arch: Arch, image: Option<Disk>, interactive: bool) -> Result<(Machine, PathBuf)> {
     let bazel = Bazel::new(HOW_TO_START)?;
     let disk_target = format!("//e2e:debian_disk_{arch}");
@@ -123,7 +123,7 @@ fn prepare(arch: Arch, image: Option<Disk>, interactive: bool) -> Result<(Machin
     say(&format!("building {}", targets.join(" and ")));
     bazel.build(&[], &targets)?;
     let boot = bazel.output(BOOT_TARGET, ".iso")?;
-    // Where the disk names no console, it is this one.
+    // The console for disks that name none.
     let mut settings = vec![arch.console_setting()];
     if image.is_none() {
         settings.push(PATIENT.into());
@@ -146,7 +146,7 @@ fn watch(options: &Options) -> Result<(Watch, Limits)> {
     let script = Script::new(&expect, &[])?;
     let record = Record::new(None)?;
     if options.interactive {
-        // The user judges what a panic is.
+        // With the user's own image, the user judges the console.
         let limits = Limits { time: None, after: After::Stay };
         return Ok((Watch::new(script, record, View::Terminal(Terminal::raw()?)), limits));
     }
@@ -154,21 +154,21 @@ fn watch(options: &Options) -> Result<(Watch, Limits)> {
     Ok((Watch::new(script.forbid_panics()?, record, View::Lines), Limits { time, after: After::Stop }))
 }
 
-/// Says how it went; whether it went well.
+/// Prints the result; returns whether it succeeded.
 fn conclude(watch: &Watch, end: &End, arch: Arch, interactive: bool) -> Result<bool> {
     if let End::Unshown(why) = end {
-        // Nothing that is printed now would be seen either.
-        bail!("standard output takes no more of the console: {why}");
+        // Standard output is closed: nothing more can be shown.
+        bail!("cannot write the console to standard output: {why}");
     }
     if watch.script.awaited().is_none() {
         let booted = report::booted(&watch.phases, arch);
         match &booted {
             Some(line) => println!("{line}"),
-            None => println!("failed: the end was reached, but cloud-boot started nothing"),
+            None => println!("failed: the prompt was reached, but cloud-boot started nothing"),
         }
         return Ok(booted.is_some());
     }
-    // By QEMU's monitor, or because the machine was switched off.
+    // The user left by QEMU's monitor, or the machine was switched off.
     if let End::Exited(status) = end
         && interactive
         && status.success()
@@ -182,10 +182,10 @@ fn conclude(watch: &Watch, end: &End, arch: Arch, interactive: bool) -> Result<b
     Ok(false)
 }
 
-/// A file of `@firmware`: all of them stand beside the one that the target names.
+/// A file of `@firmware`: all are in the folder of the one that the target names.
 fn firmware(arch: Arch, part: &str) -> Result<PathBuf> {
     let one = env::var_os(FIRMWARE)
-        .with_context(|| format!("{FIRMWARE} is not set: start it as: {HOW_TO_START}"))?;
+        .with_context(|| format!("{FIRMWARE} is not set: start the demo with {HOW_TO_START}"))?;
     let file = Path::new(&one).with_file_name(format!("{arch}_{part}.fd"));
     std::path::absolute(&file)
         .ok()

@@ -14,16 +14,16 @@ use qemu::{
 use super::{HOW_TO_START, LIMIT, firmware, say};
 use crate::network::Network;
 
-/// What the userspace in the artifact says first.
+/// The first line of the userspace in the artifact.
 const USERSPACE: &str = "mini: userspace on ";
 
 /// The artifact's parts.
 const PARTS: [&str; 3] = ["vmlinuz", "initrd.img", "cmdline.txt"];
 
-/// Builds what is missing, starts the registry, pushes and boots; what the console showed, and how it ended.
+/// Builds what is missing, starts the registry, pushes and boots; returns the console and how it ended.
 ///
 /// # Errors
-/// When the boot could not be tried.
+/// When the boot could not be attempted.
 ///
 /// # Panics
 /// A server of the toolbox does not start.
@@ -52,7 +52,7 @@ fn build(arch: Arch) -> Result<Network> {
     bazel.build(&[], &targets)?;
     let file = |target: &str, ending: &str| -> Result<String> {
         let path = bazel.output(target, ending)?;
-        Ok(path.to_str().context("a path that is no UTF-8")?.into())
+        Ok(path.to_str().context("a path is not UTF-8")?.into())
     };
     Ok(Network {
         command: file(command, "host")?,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The artifact in the registry: pushed by real programs, and what is done to it there.
+//! The artifact in the registry: pushed by real programs, then damaged there.
 
 use std::{fs, os::unix::fs::symlink, path::Path};
 
@@ -20,7 +20,7 @@ const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 /// The annotation with the name of a part's file.
 const TITLE: &str = "org.opencontainers.image.title";
 
-/// What parts are for programs that do not look into them, by the names of their files.
+/// Media types by file name, for programs that do not recognize content.
 const TYPES: [(&str, &str); 4] = [
     ("vmlinuz", "application/vnd.cloud-boot.kernel.v1"),
     ("mini.efi", "application/vnd.cloud-boot.kernel.v1"),
@@ -28,38 +28,38 @@ const TYPES: [(&str, &str); 4] = [
     ("cmdline.txt", "application/vnd.cloudboot.cmdline.v1"),
 ];
 
-/// What `cloud-boot push` cannot see in the content of files, by their names.
+/// Kinds by file name that `cloud-boot push` cannot recognize by content.
 const KINDS: [(&str, &str); 2] = [("modloop", "modloop"), ("host.apkovl.tar.gz", "apkovl")];
 
-/// Who pushes.
+/// The program that pushes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PushedBy {
     /// `cloud-boot push`.
     #[default]
     CloudBoot,
-    /// `oras push`, with the media types said.
+    /// `oras push`, with explicit media types.
     Oras,
     /// `skopeo copy` from a layout that `cloud-boot push` made.
     Skopeo,
 }
 
-/// What is done to an artifact after the push. Parts are named by their files.
+/// Damage to an artifact after the push. Parts are named by their files.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Damage {
-    /// A bit in the middle of a part, of the `manifest`, or of the first `child` of an index, is flipped in the registry's
-    /// storage.
+    /// A bit is flipped in the registry's storage, in the middle of a part, of the `manifest`, or of the first `child`
+    /// of an index.
     Flip(String),
-    /// A part is half as long in the registry's storage.
+    /// A part is truncated to half its length in the registry's storage.
     Truncate(String),
-    /// The tag has another manifest, which gives a part this size.
+    /// The tag has another manifest, which claims this size for a part.
     Claim(String, u64),
     /// The tag has an index, in which the manifest is the one for each of these architectures.
     Index(Vec<String>),
 }
 
-/// An artifact, and where it is to be.
+/// An artifact and its registry.
 pub struct Artifact<'a> {
     /// The program `cloud-boot`.
     pub command: &'a str,
@@ -67,9 +67,9 @@ pub struct Artifact<'a> {
     pub folder: &'a Path,
     /// The registry, by TLS.
     pub registry: &'a Registry,
-    /// The certificate that its own is issued by.
+    /// The root certificate of the registry.
     pub ca: &'a Path,
-    /// The machine that it is for.
+    /// The architecture that it is for.
     pub arch: Arch,
 }
 
@@ -108,7 +108,7 @@ impl Artifact<'_> {
             }
             PushedBy::Skopeo => {
                 call(self.command, &[&ours[..], &["oci:layout:1"]].concat(), &names);
-                // It takes certificates from a folder only, by this name.
+                // skopeo takes certificates only from a folder, by this name.
                 let trusted = self.folder.join("trusted");
                 fs::create_dir(&trusted)?;
                 fs::copy(self.ca, trusted.join("ca.crt"))?;
@@ -121,7 +121,7 @@ impl Artifact<'_> {
         Ok(())
     }
 
-    /// Does something to it.
+    /// Damages it.
     ///
     /// # Errors
     /// When there is no such part.
@@ -149,7 +149,7 @@ impl Artifact<'_> {
                 Ok(file.set_len(file.metadata()?.len() / 2)?)
             }
             Damage::Claim(part, size) => {
-                *layer(&mut manifest, part)?.get_mut("size").context("a size")? = json!(size);
+                *layer(&mut manifest, part)?.get_mut("size").context("size out of range")? = json!(size);
                 self.push_document(MANIFEST, &manifest)
             }
             Damage::Index(architectures) => {
@@ -168,8 +168,8 @@ impl Artifact<'_> {
         }
     }
 
-    /// The tag gets another manifest of the same parts, with these annotations: another artifact, as whoever may write to
-    /// the registry could make it.
+    /// Gives the tag another manifest of the same parts, with these annotations: another artifact, as anyone with write
+    /// access to the registry could make it.
     ///
     /// # Errors
     /// When the manifest cannot be read.
@@ -187,14 +187,14 @@ impl Artifact<'_> {
     /// The digest of the first part in the manifest.
     ///
     /// # Errors
-    /// When it has none.
+    /// When it contains none.
     pub fn first(&self) -> Result<String> {
         let manifest = self.manifest()?;
         let first = manifest.pointer("/layers/0/digest").and_then(Value::as_str);
         Ok(first.context("a manifest with layers")?.into())
     }
 
-    /// What the tag leads to: the manifest, or an index.
+    /// The document of the tag: the manifest, or an index.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -204,7 +204,7 @@ impl Artifact<'_> {
         Ok(fs::read(self.registry.blob(hex))?)
     }
 
-    /// The same by its digest: host, repository and digest.
+    /// The reference by digest: host, repository and digest.
     pub fn digested(&self) -> String {
         format!("{}/{NAME}@{}", self.registry.authority(), self.registry.digest(NAME, TAG))
     }
@@ -221,13 +221,13 @@ impl Artifact<'_> {
         Ok(())
     }
 
-    /// As oras and skopeo write it.
+    /// The reference by tag, in the form of oras and skopeo.
     fn reference(&self) -> String {
         format!("{}/{NAME}:{TAG}", self.registry.authority())
     }
 }
 
-/// `FILE:KIND` where the content does not say what a file is.
+/// `FILE:KIND` if the content does not show the kind.
 fn said(name: &str) -> String {
     match KINDS.iter().find(|(known, _)| *known == name) {
         Some((_, kind)) => format!("{name}:{kind}"),
@@ -250,7 +250,7 @@ fn layer<'a>(manifest: &'a mut Value, part: &str) -> Result<&'a mut Value> {
         manifest.get_mut("layers").and_then(Value::as_array_mut).context("a manifest with layers")?;
     let title = format!("/annotations/{TITLE}");
     let is_it = |layer: &&mut Value| layer.pointer(&title).and_then(Value::as_str) == Some(part);
-    layers.iter_mut().find(is_it).with_context(|| format!("no part is {part}"))
+    layers.iter_mut().find(is_it).with_context(|| format!("no such part: {part}"))
 }
 
 fn text<'a>(object: &'a Value, key: &str) -> Result<&'a str> {

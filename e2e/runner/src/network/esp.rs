@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The disk that the loader is started from, made for one run: its certificate is as old as that.
+//! The disk with the loader, made for one run with that run's root certificate.
 
 use std::{fs, path::Path};
 
@@ -10,15 +10,15 @@ use peers::output;
 /// The image's name in its folder.
 pub const FILE: &str = "esp.img";
 
-/// The same, as it was before anything was recorded.
+/// Its copy from before the record began.
 pub const BEFORE: &str = "esp-before.img";
-/// The same of the NoCloud volume.
+/// The image of the NoCloud volume.
 const SEED: &str = "seed.img";
 
-/// KiB: room for a loader, and enough clusters for FAT32.
+/// KiB: space for a loader, and enough clusters for FAT32.
 const SIZE: u64 = 40960;
 
-/// Makes a filesystem with room for `kept` bytes beside a loader.
+/// Makes a filesystem with space for a loader and `kept` more bytes.
 ///
 /// # Panics
 /// A tool fails.
@@ -27,8 +27,8 @@ pub fn format(folder: &Path, kept: u64) {
     output(folder, "mkfs.vfat", &["-C", "-F", "32", "-s", "1", "-n", "UEFI", FILE, &size]);
 }
 
-/// Puts the loader there, as the program that firmware starts from any disk, a root certificate as `\cloudboot\ca.pem`, and
-/// an entry as `\loader\entries\net.conf`, unless it is empty.
+/// Adds the loader at the default path for firmware, a root certificate as `\cloudboot\ca.pem`, and an entry as
+/// `\loader\entries\net.conf`, unless it is empty.
 ///
 /// # Errors
 /// When a file cannot be written.
@@ -48,8 +48,8 @@ pub fn fill(folder: &Path, arch: Arch, loader: &str, ca: &[u8], entry: &str) -> 
     Ok(())
 }
 
-/// Puts the parts of the artifact, which stand in the folder, into an entry of the Boot Loader Specification: its kernel is
-/// told that it is `mini=local`.
+/// Adds the parts of the artifact, from the folder, as an entry of the Boot Loader Specification with `mini=local` on
+/// its command line.
 ///
 /// # Errors
 /// When a file cannot be written.
@@ -66,7 +66,7 @@ pub fn add_local(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes a disk with a NoCloud volume that has this document; its path.
+/// Makes a disk with a NoCloud volume that has this document; returns its path.
 ///
 /// # Errors
 /// When a file cannot be written.
@@ -80,7 +80,7 @@ pub fn make_seed(folder: &Path, document: &str) -> Result<String> {
     Ok(folder.join(SEED).display().to_string())
 }
 
-/// Puts public keys of cosign, which stand in the folder, beside the certificate.
+/// Adds cosign's public keys, from the folder, beside the certificate.
 ///
 /// # Panics
 /// A tool fails.
@@ -90,13 +90,13 @@ pub fn add_keys(folder: &Path, names: &[String]) {
     }
 }
 
-/// Where the loader keeps images.
+/// The loader's cache of images.
 const CACHE: &str = "::/EFI/cloud-boot/cache";
 
-/// Flips a bit in the middle of each part that the loader has kept.
+/// Flips a bit in the middle of each part in the loader's cache.
 ///
 /// # Errors
-/// When it has kept nothing.
+/// When the cache is empty.
 ///
 /// # Panics
 /// A tool fails.
@@ -104,7 +104,7 @@ pub fn change_cache(folder: &Path) -> Result<()> {
     output(folder, "mcopy", &["-s", "-n", "-i", FILE, CACHE, "."]);
     let mut changed = 0_u32;
     for slot in ["a", "b"] {
-        // A slot that was never written is not there.
+        // A slot that was never written does not exist.
         let Ok(files) = fs::read_dir(folder.join("cache").join(slot)) else { continue };
         for file in files {
             let name = file?.file_name().to_string_lossy().into_owned();
@@ -120,6 +120,6 @@ pub fn change_cache(folder: &Path) -> Result<()> {
             changed = changed.saturating_add(1);
         }
     }
-    ensure!(changed > 0, "the loader has kept nothing");
+    ensure!(changed > 0, "the loader's cache is empty");
     Ok(())
 }

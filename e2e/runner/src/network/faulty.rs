@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A small server between a client and the registry, which does something to blobs.
+//! A small server between a client and the registry, which injects faults into blobs.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -18,21 +18,21 @@ use serde::Deserialize;
 /// How many requests a busy server refuses.
 const REFUSED: u32 = 2;
 
-/// What it does. Where it says nothing else, it passes on what the registry answers.
+/// Its fault. In all other cases, it passes on the registry's answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
-    /// The first requests for blobs are too many: 429, and a second to wait.
+    /// Answers the first requests for blobs with 429 and a second to wait.
     Busy,
-    /// A blob is elsewhere: at the same address.
+    /// Redirects a blob to the same address.
     RedirectLoop,
-    /// A blob comes by one byte a second.
+    /// Sends a blob at one byte per second.
     Drip,
-    /// A blob has chunks without end.
+    /// Sends chunks of a blob endlessly.
     Endless,
-    /// A bit in the middle of what is sent of a blob is flipped.
+    /// Flips a bit in the middle of a blob's response.
     Tamper,
-    /// Every connection is closed without an answer.
+    /// Closes every connection without an answer.
     Dead,
 }
 
@@ -48,25 +48,25 @@ impl Faulty {
     /// Starts one in front of the registry at a port.
     ///
     /// # Errors
-    /// When there is no port.
+    /// When it cannot bind a port.
     pub fn start(fault: Fault, registry: u16) -> Result<Self> {
         let done = Arc::<AtomicU32>::default();
         let count = done.clone();
         let port = listen(move |asked| {
-            // A registry that fails is seen by the client as one that says nothing.
+            // If the registry fails, the client gets an empty answer.
             spoilt(fault, asked, registry, &count).unwrap_or_else(|_| Answer::bytes(b""))
         });
-        Ok(Self { port: port.context("a port for a server with faults")?, fault, done })
+        Ok(Self { port: port.context("cannot bind a port for the faulty server")?, fault, done })
     }
 
-    /// What is said of it when nobody has met its fault.
+    /// The complaint if its fault was never triggered.
     pub fn complaint(&self) -> Option<String> {
         let done = self.done.load(Ordering::Relaxed);
-        (done == 0).then(|| format!("nobody has met the server that is {:?}", self.fault))
+        (done == 0).then(|| format!("no request triggered the fault {:?}", self.fault))
     }
 }
 
-/// The answer to a request, counted where it is not the registry's.
+/// The answer to a request; counts those that differ from the registry's.
 fn spoilt(fault: Fault, asked: &Asked, registry: u16, done: &AtomicU32) -> io::Result<Answer> {
     if fault != Fault::Dead && !asked.target.contains("/blobs/") {
         return Ok(Answer::bytes(&passed_on(asked, registry)?));
@@ -80,7 +80,7 @@ fn spoilt(fault: Fault, asked: &Asked, registry: u16, done: &AtomicU32) -> io::R
         Fault::Endless => Answer::raw(200, &["Transfer-Encoding: chunked"], b"").endless(),
         Fault::Tamper => {
             let mut bytes = passed_on(asked, registry)?;
-            // A blob is much longer than its head: this is in its body.
+            // A blob is much longer than the response head, so the middle is in its body.
             let middle = bytes.len() / 2;
             bytes.get_mut(middle).into_iter().for_each(|byte| *byte ^= 1);
             Answer::bytes(&bytes)
@@ -89,7 +89,7 @@ fn spoilt(fault: Fault, asked: &Asked, registry: u16, done: &AtomicU32) -> io::R
     })
 }
 
-/// All that the registry sends for a request; it closes the connection behind it.
+/// The complete response of the registry, which then closes the connection.
 fn passed_on(asked: &Asked, registry: u16) -> io::Result<Vec<u8>> {
     let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, registry))?;
     let mut head = format!("{} {} HTTP/1.1\r\n", asked.method, asked.target);

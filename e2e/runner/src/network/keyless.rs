@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Signatures on the artifact by a certificate for an identity, of the signing service of `peers`.
+//! Keyless signatures on the artifact, by the signing service of `peers`.
 
 use std::{fs, path::Path};
 
@@ -20,16 +20,16 @@ const SIGNER: &str = "signer";
 const KIND: &str = "hashedrekord 0.0.2";
 /// The media type of bundles.
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
-/// Seconds from the end of a certificate that is over when it signs until then.
+/// For an expired certificate: seconds between its expiry and the signature.
 const OVER: u64 = 3600;
 
-/// What is right or wrong with the signature.
+/// The kind of signature, valid or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Keyless {
-    /// Nothing is wrong.
+    /// A valid signature.
     Good,
-    /// The certificate was over when it signed.
+    /// The certificate had expired when it signed.
     Expired,
     /// It signs another artifact.
     OfAnother,
@@ -61,7 +61,7 @@ impl Keyless {
         let image = artifact.digested();
         let mut signer = Signer::default();
         if self == Self::Expired {
-            // The clock is set back, and the certificate ends before it is now.
+            // Sets the clock back, so that the certificate has expired by now.
             service.now = service.now.saturating_sub(OVER.saturating_mul(2));
             signer.validity = (OVER, OVER);
         }

@@ -17,27 +17,27 @@ use serde::Deserialize;
 
 use super::wire::TAP;
 
-/// What is wrong with the line. The default is nothing.
+/// Faults of the line. The default is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Line {
-    /// Milliseconds that a frame takes, in each direction.
+    /// Delay of a frame in milliseconds, in each direction.
     pub delay: u32,
-    /// How many frames of a thousand are lost, in each direction.
+    /// Lost frames per thousand, in each direction.
     pub loss: u16,
-    /// How many frames of a thousand take longer, so that others overtake them.
+    /// Frames per thousand with an additional delay, so that others overtake them.
     pub late: u16,
-    /// How many milliseconds longer.
+    /// Their additional delay in milliseconds.
     pub late_by: u32,
-    /// Percent of the artifact after which the TCP connection that carries it is dead.
+    /// Percentage of the artifact after which its TCP connection goes dead.
     pub cut: Option<u8>,
     /// The VLAN whose tags the machine's side has.
     pub vlan: Option<u16>,
-    /// Chooses the frames.
+    /// Seed for the choice of frames.
     pub seed: u64,
 }
 
-/// A line that is laid: its ends are a tap device of this namespace, and a socket for QEMU.
+/// A line that is set up: its ends are a tap device in this namespace, and a socket for QEMU.
 pub struct Cable {
     folder: PathBuf,
     line: Line,
@@ -52,7 +52,7 @@ struct Carried {
 }
 
 impl Line {
-    /// Lays it, for an artifact of so many bytes.
+    /// Sets it up for an artifact of `bytes` bytes.
     ///
     /// # Errors
     /// A socket cannot be made.
@@ -80,7 +80,7 @@ impl Line {
     }
 
     fn faults(&self, bytes: u64) -> Faults {
-        // A test's artifact has no 2^57 bytes.
+        // A test's artifact has fewer than 2^57 bytes.
         let share = |percent: u8| bytes.saturating_mul(percent.into()) / 100;
         Faults {
             delay: Duration::from_millis(self.delay.into()),
@@ -88,7 +88,7 @@ impl Line {
             late: self.late,
             late_by: Duration::from_millis(self.late_by.into()),
             cut: self.cut.map(|percent| (share(percent), Cut::Connection)),
-            // The artifact goes to the machine.
+            // The artifact flows to the machine.
             only: self.cut.map(|_| Direction::ToGuest),
             vlan: self.vlan,
             seed: self.seed,
@@ -96,11 +96,11 @@ impl Line {
     }
 }
 
-/// A new folder with a short path: an address of a socket has 107 bytes. Sandboxes that share /tmp count processes each
-/// by itself.
+/// A new folder with a short path: a socket address has at most 107 bytes. Process ids are not unique among sandboxes
+/// that share /tmp.
 fn folder() -> Result<PathBuf> {
     let mut paths = (0..100).map(|number| PathBuf::from(format!("/tmp/e2e-{}-{number}", process::id())));
-    paths.find(|path| fs::create_dir(path).is_ok()).context("making a folder in /tmp")
+    paths.find(|path| fs::create_dir(path).is_ok()).context("cannot create a folder in /tmp")
 }
 
 impl Cable {
@@ -109,10 +109,10 @@ impl Cable {
         format!("stream,server=off,addr.type=unix,addr.path={}", self.folder.join("machine").display())
     }
 
-    /// What is said of it, once QEMU has ended, when it has not done what it is for.
+    /// The complaint, once QEMU has ended, if the line had no effect.
     pub fn complaint(self) -> Option<String> {
         let Self { folder, line, relay, .. } = self;
-        let carried = relay.join().unwrap_or_else(|_| Err(anyhow!("it has panicked")));
+        let carried = relay.join().unwrap_or_else(|_| Err(anyhow!("it panicked")));
         // Best effort: the system removes it otherwise.
         let _ = fs::remove_dir_all(folder);
         match carried {
@@ -121,7 +121,7 @@ impl Cable {
                 println!("relay: to the machine: {guest}; to the network: {network}");
                 let has_lost = guest.lost > 0 && (line.loss == 0 || network.lost > 0);
                 let is_idle = (line.cut.is_some() && !has_cut) || (line.loss > 0 && !has_lost);
-                is_idle.then(|| "the relay has cut or lost nothing".into())
+                is_idle.then(|| "the relay cut and lost nothing".into())
             }
         }
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! A boot from the network: real servers beside the machine, an artifact in a registry, and an ESP with the loader.
 //!
-//! Everything is data ([`Network`]): who pushes, how the machine is wired, what is wrong with the servers. The servers
-//! end with [`Running`], and panic where they cannot be started.
+//! Everything is data ([`Network`]): who pushes, how the machine is connected, which faults the servers have. The
+//! servers end with [`Running`], and panic if they cannot be started.
 
 mod artifact;
 mod esp;
@@ -46,11 +46,11 @@ use self::{
     writes::Log,
 };
 
-/// What is around a machine that boots from the network.
+/// The network around a machine that boots from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Network {
-    /// The program `cloud-boot` of the machine that tests.
+    /// The host's program `cloud-boot`.
     pub command: String,
     /// The loader, an EFI program.
     pub loader: String,
@@ -58,71 +58,71 @@ pub struct Network {
     pub files: Vec<String>,
     /// Who pushes them.
     pub pushed_by: PushedBy,
-    /// Who signs it, and whose signatures the loader asks for; none: a loader without keys.
+    /// Who signs it, and whose signatures the loader requires; none for a loader without keys.
     pub signing: Option<Signing>,
-    /// What is done to the artifact afterwards.
+    /// Damage to the artifact afterwards.
     pub damage: Option<Damage>,
-    /// Where the machine's cards lead to.
+    /// The network that the machine's cards are connected to.
     pub wire: Wire,
-    /// What is wrong with that line, where dnsmasq is on the wire.
+    /// Faults of the line; needs the wire dnsmasq.
     pub line: Option<Line>,
-    /// Whether others send to everybody all the time, where dnsmasq is on the wire.
+    /// Whether there is constant broadcast traffic; needs the wire dnsmasq.
     pub traffic: bool,
-    /// QEMU's names of the cards, the first of which is on the wire. `silent:` in front of one stands for a cable with
-    /// nobody at its other end.
+    /// QEMU's names of the cards, the first of which is on the wire. The prefix `silent:` connects a card to a cable
+    /// without a peer.
     pub cards: Vec<String>,
-    /// dnsmasq's options for names and addresses, where that is on the wire; none: a lease and the name `registry.test`.
+    /// dnsmasq's options for names and addresses, if it is on the wire; by default a lease and `registry.test`.
     pub dnsmasq: Vec<String>,
-    /// Our own addresses there; none: `10.9.0.1/24` and `fd09::1/64`.
+    /// The host's addresses there; by default `10.9.0.1/24` and `fd09::1/64`.
     pub addresses: Vec<String>,
-    /// The registry's name in the reference; none: the address that the wire gives it.
+    /// The registry's name in the reference; by default the address that the wire gives it.
     pub host: String,
-    /// What the registry shows to the machine.
+    /// The certificate that the registry shows to the machine.
     pub certificate: Certificate,
-    /// Whether the registry wants a login: user `me`, password `hunter2`.
+    /// Whether the registry requires a login: user `me`, password `hunter2`.
     pub login: bool,
-    /// Who has the blobs.
+    /// The server that has the blobs.
     pub blobs: Blobs,
-    /// What a server in front of the registry, which has no certificate then, does to blobs.
+    /// Fault of a server in front of the registry, which then has no certificate.
     pub front: Option<Fault>,
-    /// What the registry's mirror (`@MIRROR@`) does, by plain HTTP as well.
+    /// Fault of the registry's mirror (`@MIRROR@`), which has no certificate either.
     pub mirror: Option<Fault>,
     /// The text of an entry of the Boot Loader Specification, on the disk with the loader.
     pub entry: String,
-    /// Whether the artifact's kernel and initrd are an entry of that disk, too, which is called `Local`.
+    /// Whether that disk also has the artifact's kernel and initrd, as the entry `Local`.
     pub local: bool,
-    /// The document that a cloud's metadata service has for the machine, at 169.254.169.254, where dnsmasq is on the wire;
-    /// none where there is no such service.
+    /// The document of a metadata service at 169.254.169.254, with the wire dnsmasq; empty for no such
+    /// service.
     pub metadata: String,
-    /// The document of a NoCloud volume, on a disk of its own; empty where there is no such volume.
+    /// The document of a NoCloud volume, on its own disk; empty for no such volume.
     pub seed: String,
-    /// Whether a proxy (`@PROXY@`) is there, which knows `registry.test`.
+    /// Whether there is a proxy (`@PROXY@`), which resolves `registry.test`.
     pub proxy: bool,
     /// The loader's settings, by fw_cfg.
     pub settings: String,
-    /// A boot before the one that is judged.
+    /// A boot before the tested one.
     pub earlier: Option<Earlier>,
 }
 
-/// A boot before the one that is judged: of the same machine, with the same servers. What it writes to its ESP and to
-/// its variables stays.
+/// A boot before the tested one, of the same machine with the same servers. Its writes to the ESP and to the variables
+/// are kept.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Earlier {
-    /// Patterns that its console has, in their order; it ends with the last one.
+    /// Patterns for its console, in order; it ends with the last one.
     pub expect: Vec<String>,
-    /// What happens then, in this order.
+    /// Events after it, in this order.
     pub then: Vec<Event>,
-    /// In how many states the machine is judged that its ESP would have been left in, had power failed on the way.
+    /// Number of states of the ESP to test, each as if power had failed during this boot.
     #[serde(default)]
     pub cuts: usize,
 }
 
-/// What happens between two boots.
+/// An event between two boots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Event {
-    /// The registry dies.
+    /// The registry stops.
     RegistryDies,
     /// A bit of each part in the loader's cache is flipped.
     CacheIsChanged,
@@ -135,11 +135,11 @@ const VARIABLES: &str = "vars-kept.fd";
 /// The record of writes to the ESP.
 const RECORD: &str = "writes.log";
 
-/// Servers that run, and what the machine has of them.
+/// The running servers, and what the machine needs of them.
 pub struct Running {
     /// More of QEMU's options.
     pub options: Vec<String>,
-    /// What stands for each `@WORD@` in settings and patterns.
+    /// Values of each `@WORD@` in settings and patterns.
     words: Vec<(&'static str, String)>,
     folder: Scratch,
     servers: Servers,
@@ -153,7 +153,7 @@ impl Network {
     /// Starts the servers, has the artifact pushed, makes the ESP.
     ///
     /// # Errors
-    /// When settings contradict each other, or a tool says what it should not.
+    /// When settings contradict each other, or the output of a tool is unexpected.
     ///
     /// # Panics
     /// A server or a tool fails.
@@ -164,7 +164,7 @@ impl Network {
         let cable = self.line.map(|line| line.lay(self.size()?)).transpose()?;
         self.wire.make(&self.dnsmasq_options(), &self.own_addresses(), cable.is_some())?;
         let pki = servers::pki();
-        // It has the artifact, whatever is shown to the machine afterwards.
+        // The registry for the push, whatever the machine sees afterwards.
         let store = Registry::set_up(&Setup { of_http: &servers::tls(&pki, "pushing"), ..Setup::default() });
         let artifact = Artifact {
             command: &absolute(&self.command)?,
@@ -198,7 +198,7 @@ impl Network {
         let mut options = wire::cards(self.wire, &self.cards, cable.as_ref().map(Cable::netdev));
         let settings = replaced(&words, &self.settings)?;
         if !settings.is_empty() {
-            // A comma ends a setting of QEMU; two are one.
+            // A comma ends a QEMU setting; a double comma stands for one.
             let settings = settings.replace(',', ",,");
             options.extend(["-fw_cfg".into(), format!("name=opt/org.cloudboot/cmdline,string={settings}")]);
         }
@@ -223,11 +223,11 @@ impl Network {
 
     /// Bytes of the artifact's parts.
     fn size(&self) -> Result<u64> {
-        // They have no 2^64.
+        // Their sum is below 2^64.
         self.files.iter().try_fold(0_u64, |sum, file| Ok(sum.saturating_add(fs::metadata(file)?.len())))
     }
 
-    /// The loader's path: where the artifact is signed, which is done, that of one with keys built in.
+    /// Signs the artifact, if it is to be signed; returns the path of the loader, then one with keys built in.
     fn signed(&self, artifact: &Artifact<'_>) -> Result<String> {
         let loader = absolute(&self.loader)?;
         let Some(signing) = &self.signing else { return Ok(loader) };
@@ -263,7 +263,7 @@ impl Network {
     }
 }
 
-/// Before or after the boot whose writes are recorded.
+/// Time relative to the boot whose writes are recorded.
 #[derive(Clone, Copy, Debug)]
 pub enum Time {
     /// Before it.
@@ -273,7 +273,7 @@ pub enum Time {
 }
 
 impl Time {
-    /// Where the variables of that time are kept.
+    /// The file with the variables of that time.
     fn file(self) -> &'static str {
         match self {
             Self::Before => "vars-before.fd",
@@ -288,7 +288,7 @@ impl Running {
         self.folder.path().join(esp::FILE).display().to_string()
     }
 
-    /// The firmware's variables for this boot, made of `vars`.
+    /// The firmware's variables for this boot, made from `vars`.
     ///
     /// # Errors
     /// When a file cannot be made.
@@ -318,7 +318,7 @@ impl Running {
         Ok(())
     }
 
-    /// Where writes to the ESP are to be recorded. The ESP and the variables as they are now are kept beside.
+    /// The file for the record of writes to the ESP. Keeps copies of the current ESP and variables.
     ///
     /// # Errors
     /// When a file cannot be made.
@@ -326,13 +326,13 @@ impl Running {
         fs::copy(self.esp(), self.folder.path().join(esp::BEFORE))?;
         self.keep_variables(Time::Before)?;
         let record = self.folder.path().join(RECORD);
-        // QEMU makes none.
+        // QEMU does not create the file.
         File::create(&record)?;
         Ok(record)
     }
 
-    /// Makes the ESP what it would be, had power failed behind so many of the recorded writes, beside the variables of
-    /// one time.
+    /// Sets the ESP to its state after the first `count` recorded writes, as if power had failed then, and the
+    /// variables to those of one time.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -342,7 +342,7 @@ impl Running {
         log.replay(count, &File::options().write(true).open(self.esp())?)
     }
 
-    /// What the checker of filesystems says of the ESP.
+    /// The output of fsck on the ESP.
     ///
     /// # Errors
     /// When it cannot be started.
@@ -351,10 +351,10 @@ impl Running {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// Something happens between two boots.
+    /// Performs an event between two boots.
     ///
     /// # Errors
-    /// When there is nothing that it could happen to.
+    /// When there is nothing for the event to act on.
     ///
     /// # Panics
     /// A tool fails.
@@ -369,12 +369,12 @@ impl Running {
     /// The text with each `@WORD@` replaced.
     ///
     /// # Errors
-    /// When there is another one.
+    /// When a word is unknown.
     pub fn replaced(&self, text: &str) -> Result<String> {
         replaced(&self.words, text)
     }
 
-    /// What is said of a run in which all lines were seen, once QEMU has ended, when a fault has not been met.
+    /// The complaint about a successful run, once QEMU has ended, if a fault was not triggered.
     pub fn complaint(self) -> Option<String> {
         let of_line = self.cable.and_then(Cable::complaint);
         let of_traffic = self.traffic.and_then(Traffic::complaint);
@@ -386,11 +386,11 @@ fn texts(list: &[&str]) -> Vec<String> {
     list.iter().map(|text| (*text).into()).collect()
 }
 
-/// Tools run in folders of their own.
+/// An absolute path, since tools run in other folders.
 fn absolute(file: &str) -> Result<String> {
     ensure!(Path::new(file).is_file(), "{file} is missing");
     let path = env::current_dir()?.join(file);
-    Ok(path.to_str().context("a path that is no UTF-8")?.into())
+    Ok(path.to_str().context("a path is not UTF-8")?.into())
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A proxy of HTTP that opens tunnels (`CONNECT`, RFC 9110 9.3.6), and knows one name that DNS does not have.
+//! An HTTP proxy that opens tunnels (`CONNECT`, RFC 9110 9.3.6), and resolves one name that is not in DNS.
 
 use std::{
     io::{self, BufRead as _, BufReader, Write as _},
@@ -12,16 +12,16 @@ use anyhow::{Context, Result};
 /// The name that stands for this machine.
 pub const NAME: &str = "registry.test";
 
-/// Starts one on loopback, which runs as long as the program; its port.
+/// Starts one on loopback, which runs as long as the program; returns its port.
 ///
 /// # Errors
-/// When there is no port.
+/// When it cannot bind a port.
 pub fn start() -> Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("a port for the proxy")?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot bind a port for the proxy")?;
     let port = listener.local_addr()?.port();
     thread::spawn(move || {
         for client in listener.incoming().flatten() {
-            // A client that is gone is no failure.
+            // A client that disconnects is not a failure.
             thread::spawn(move || drop(tunnel(client)));
         }
     });
@@ -50,7 +50,7 @@ fn tunnel(mut client: TcpStream) -> io::Result<()> {
         let _ = io::copy(&mut from_server, &mut to_client);
         let _ = to_client.shutdown(Shutdown::Write);
     });
-    // What the reader has of the client already comes first.
+    // Data in the reader's buffer comes first.
     io::copy(&mut reader, &mut server)?;
     server.shutdown(Shutdown::Write)
 }

@@ -21,22 +21,22 @@ use super::{
 /// The registry's login, user `me` and password `hunter2`, as docker-registry wants it: bcrypt by crypt(3).
 const HTPASSWD: &str = "me:$2y$05$abcdefghijklmnopqrstuuoXuKqgZXLiJqzfmMXDDhSFPIvxV7t8.\n";
 
-/// Every name and address that a registry has in a test.
+/// All names and addresses of a registry in tests.
 const NAMES: &str =
     "subjectAltName = DNS:registry.test, IP:10.0.2.2, IP:10.9.0.1, IP:fd09::1, IP:127.0.0.1\n";
 
-/// What a registry shows of itself.
+/// The certificate of a registry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Certificate {
-    /// A certificate of the root that is on the ESP, for all its names.
+    /// Valid: issued by the root on the ESP, for all its names.
     #[default]
     Good,
-    /// The same, which has ended.
+    /// Expired.
     Expired,
-    /// The same for another name.
+    /// For another name.
     OtherName,
-    /// The same of a root that nobody trusts.
+    /// Issued by an untrusted root.
     Unknown,
     /// None: plain HTTP.
     None,
@@ -55,7 +55,7 @@ impl Certificate {
     }
 }
 
-/// Who has the blobs.
+/// The server that has the blobs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Blobs {
@@ -89,31 +89,31 @@ pub fn pki() -> Pki {
     pki
 }
 
-/// What a registry's configuration has of HTTP, for a certificate.
+/// The TLS part of a registry's configuration, for a certificate.
 pub fn tls(pki: &Pki, name: &str) -> String {
     let file = |ending| pki.folder().join(format!("{name}.{ending}")).display().to_string();
     format!(", tls: {{certificate: '{}', key: '{}'}}", file("pem"), file("key"))
 }
 
-/// All that run.
+/// All running servers.
 pub struct Servers {
     /// The registry as references name it: `host`, or `host:port`.
     pub authority: String,
     /// The proxy's address.
     pub proxy: Option<String>,
-    /// The machine's name for this one.
+    /// The host's address as the machine sees it.
     gateway: &'static str,
     front: Option<Faulty>,
     mirror: Option<Faulty>,
     nginx: Option<Nginx>,
-    /// Whether a transfer is cut.
+    /// Whether the line cuts a transfer.
     is_cut: bool,
     registries: Vec<Registry>,
     _folder: Scratch,
 }
 
 impl Servers {
-    /// Starts them around the registry that has the artifact.
+    /// Starts them for the registry that has the artifact.
     ///
     /// # Errors
     /// When settings contradict each other.
@@ -130,7 +130,7 @@ impl Servers {
         let is_redirected = network.blobs == Blobs::Redirected;
         let address = match (is_own && !is_redirected, certificate) {
             (false, _) => "127.0.0.1:0",
-            // The ports that need not be named.
+            // Default ports, which a reference need not name.
             (true, Some(_)) => ":443",
             (true, None) => ":80",
         };
@@ -162,7 +162,7 @@ impl Servers {
         Ok(Self { authority, proxy, gateway, front, mirror, nginx, is_cut, registries, _folder: folder })
     }
 
-    /// No registry answers any more.
+    /// Stops all registries.
     pub fn die(&mut self) {
         self.registries.clear();
     }
@@ -172,7 +172,7 @@ impl Servers {
         self.mirror.as_ref().map(|mirror| format!("{}:{}", self.gateway, mirror.port))
     }
 
-    /// What is said when a fault has not been met, or a transfer that was cut began anew.
+    /// The complaint if a fault was not triggered, or a transfer restarted instead of being resumed.
     pub fn complaint(&self) -> Option<String> {
         let faults = self.front.iter().chain(&self.mirror);
         faults.map(Faulty::complaint).find(Option::is_some).flatten().or_else(|| {
@@ -182,7 +182,7 @@ impl Servers {
     }
 }
 
-/// dnsmasq with these options. What it says of leases and names stays with the test, if that has a place for it.
+/// Starts dnsmasq with these options. Its log of leases and names goes to the test's outputs, if any.
 ///
 /// # Panics
 /// It does not start.
@@ -196,17 +196,14 @@ fn is_cut(network: &Network) -> bool {
     network.line.is_some_and(|line| line.cut.is_some())
 }
 
-/// Whether there are such servers.
+/// Checks that the settings of the servers fit together.
 fn expect_sound(network: &Network) -> Result<()> {
     let Network { blobs, certificate, front, mirror, wire, .. } = network;
     let is_redirected = *blobs == Blobs::Redirected;
-    ensure!(!is_redirected || *certificate == Certificate::Good, "nginx has TLS");
-    ensure!(is_redirected || !is_cut(network), "only nginx has a log that shows how a cut transfer goes on");
+    ensure!(!is_redirected || *certificate == Certificate::Good, "nginx needs the good certificate");
+    ensure!(is_redirected || !is_cut(network), "only nginx's log shows how a cut transfer continues");
     let is_plain = *wire == Wire::User && *certificate == Certificate::None;
-    ensure!(
-        is_plain || front.or(*mirror).is_none(),
-        "a server with faults needs the user's wire, without TLS"
-    );
+    ensure!(is_plain || front.or(*mirror).is_none(), "a faulty server needs the wire user, without TLS");
     Ok(())
 }
 
@@ -229,8 +226,8 @@ impl<'l> Asked<'l> {
     }
 }
 
-/// Whether a request in nginx's log goes on in the middle of a range: it begins neither where the blob does nor where
-/// another request has ended. (The one that was cut is in the log only once nginx knows that.)
+/// Whether a request in nginx's log continues in the middle of a range: it begins neither at the start of the blob nor
+/// at the end of another request. (The cut request is logged only once nginx notices it.)
 fn is_resumed(log: &str) -> bool {
     let all: Vec<Asked<'_>> = log.lines().filter_map(Asked::of).collect();
     let goes_on = |asked: &&Asked<'_>, other: &Asked<'_>| {
@@ -239,10 +236,10 @@ fn is_resumed(log: &str) -> bool {
     all.iter().any(|asked| asked.first > 0 && !all.iter().any(|other| goes_on(&asked, other)))
 }
 
-/// A metadata service that has a document where OpenStack's has it.
+/// A metadata service with a document at OpenStack's path.
 ///
 /// # Panics
-/// nginx does not start: the address is not ours.
+/// nginx does not start: the address is not on this host.
 pub fn metadata(document: &str) -> Nginx {
     let nginx = Nginx::start(&format!(
         "listen {METADATA}:80;
@@ -258,8 +255,8 @@ fn login(folder: &Scratch) -> String {
     format!("auth: {{htpasswd: {{realm: test, path: {}}}}}\n", file.display())
 }
 
-/// nginx on two ports: one passes requests on to the registry, but for blobs redirects to the other, which reads them
-/// where the registry stores them.
+/// nginx on two ports: one passes requests to the registry, but redirects those for blobs to the other, which reads
+/// them from the registry's storage.
 fn redirecting(
     pki: &Pki,
     storage: &Path,

@@ -14,11 +14,11 @@ use serde_json::json;
 
 use super::keyless::{self, Keyless};
 
-/// The loader's file, once keys are in it.
+/// The loader with keys built in.
 const LOADER: &str = "loader-with-keys.efi";
-/// The firmware's variables, once there is an epoch among them.
+/// The firmware's variables with an epoch.
 const VARIABLES: &str = "vars-with-epoch.fd";
-/// What an artifact with an epoch is called.
+/// Name of an artifact with an epoch.
 pub const NAME: &str = "mini";
 /// The vendor of cloud-boot's variables.
 const VENDOR: &str = "c10ddb07-83c5-4d3e-9b76-1f4c0e7a3b8e";
@@ -26,26 +26,26 @@ const VENDOR: &str = "c10ddb07-83c5-4d3e-9b76-1f4c0e7a3b8e";
 const BOOT_ONLY: u32 = 3;
 const RUNTIME: u32 = 7;
 
-/// Who signs, and whose signatures the loader asks for. Keys are told apart by names; each is made for the run.
+/// Who signs, and whose signatures the loader requires. Keys have names; each is made for the run.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Signing {
     /// Keys that are built into the loader.
     #[serde(default)]
     pub keys: Vec<String>,
-    /// Keys whose files stand beside the loader's certificate, `NAME.pub`.
+    /// Keys whose files `NAME.pub` are beside the loader's certificate.
     #[serde(default)]
     pub beside: Vec<String>,
-    /// Whether the artifact is signed without a key of its signer's own, for which the loader has a trusted root.
+    /// The keyless signature of the artifact, for which the loader has a trusted root; none for keys only.
     #[serde(default)]
     pub keyless: Option<Keyless>,
-    /// How many of them must have signed; none: one.
+    /// How many of them must have signed; by default one.
     #[serde(default)]
     pub threshold: Option<u32>,
     /// Who signs the artifact, in order.
     #[serde(default)]
     pub by: Vec<String>,
-    /// In which form.
+    /// The form of the signatures.
     #[serde(default)]
     pub form: Form,
     /// Whether an index is signed, which names the manifest for the architecture that OCI calls `amd64`.
@@ -54,11 +54,11 @@ pub struct Signing {
     /// Settings that are built in.
     #[serde(default)]
     pub cmdline: Option<String>,
-    /// Whether the signatures are moved to another artifact, as whoever may write to the registry could: what is booted
-    /// is that one.
+    /// Whether the signatures are moved to another artifact, as anyone with write access to the registry could: that
+    /// one is booted.
     #[serde(default)]
     pub of_another: bool,
-    /// The epoch that the artifact says, by a signed annotation.
+    /// The epoch of the artifact, as a signed annotation.
     #[serde(default)]
     pub epoch: Option<u64>,
     /// The epoch that was started on the machine before.
@@ -66,13 +66,13 @@ pub struct Signing {
     pub started: Option<Started>,
 }
 
-/// What the firmware's variables hold of an earlier boot.
+/// Epoch of an earlier boot in the firmware's variables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Started {
-    /// The loader has kept this epoch.
+    /// The loader stored this epoch.
     Epoch(u64),
-    /// A system that was booted has made the variable, with this epoch.
+    /// A booted system created the variable, with this epoch.
     Forged(u64),
 }
 
@@ -88,7 +88,7 @@ pub enum Form {
 }
 
 impl Signing {
-    /// Makes the keys, and a loader with those that are asked for and a root certificate; returns its path.
+    /// Makes the keys, and a loader with the required ones and a root certificate; returns its path.
     ///
     /// # Panics
     /// A tool fails.
@@ -120,7 +120,7 @@ impl Signing {
     /// Signs what `image` names: host, repository and digest.
     ///
     /// # Errors
-    /// When nobody signs what is to be of another.
+    /// When signatures are to be moved that are not tags.
     ///
     /// # Panics
     /// cosign or oras fails.
@@ -136,11 +136,11 @@ impl Signing {
             let offline = ["--tlog-upload=false", "--use-signing-config=false", image];
             output(folder, "env", &[&call[..], &offline].concat());
         }
-        ensure!(!self.of_another || self.form == Form::Tag, "only signatures that a tag names are moved");
+        ensure!(!self.of_another || self.form == Form::Tag, "only signatures in tags can be moved");
         Ok(())
     }
 
-    /// The firmware's variables with what was started before of the first signer, and their path.
+    /// Makes the firmware's variables with the epoch of the first signer that was started before; returns their path.
     ///
     /// # Errors
     /// When nobody signs, or a file cannot be written.
@@ -149,7 +149,7 @@ impl Signing {
     /// A tool fails.
     pub fn variables(&self, folder: &Path, vars: &str) -> Result<Option<String>> {
         let Some(started) = self.started else { return Ok(None) };
-        let key = self.by.first().context("an epoch of nobody")?;
+        let key = self.by.first().context("an epoch needs a signer")?;
         output(
             folder,
             "openssl",

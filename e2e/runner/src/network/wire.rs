@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Where the machine's cards lead to.
+//! The network that the machine's cards are connected to.
 
 use std::{env, os::unix::process::CommandExt as _, path::Path, process::Command, thread, time::Duration};
 
@@ -7,16 +7,16 @@ use anyhow::{Result, bail, ensure};
 use peers::output;
 use serde::Deserialize;
 
-/// Says that we are in a namespace of our own.
+/// Environment variable that marks a namespace of the test's own.
 const INSIDE: &str = "E2E_NETWORK";
 
 /// The tap device, the machine's cable.
 pub const TAP: &str = "t0";
 
-/// Our addresses on it.
+/// The host's addresses on it.
 pub const ADDRESSES: [&str; 2] = ["10.9.0.1/24", "fd09::1/64"];
 
-/// Where clouds have their metadata service.
+/// Address of clouds' metadata services.
 pub const METADATA: &str = "169.254.169.254";
 
 /// A lease, the registry's name, and no other name below `test`.
@@ -34,7 +34,7 @@ pub enum Wire {
     /// QEMU's user network: a router with DHCP, for which this machine's loopback is 10.0.2.2.
     #[default]
     User,
-    /// A network of the test's own in namespaces, with dnsmasq. No rights are needed but to open /dev/net/tun.
+    /// A network of the test's own in namespaces, with dnsmasq. Needs no privileges but access to /dev/net/tun.
     Dnsmasq,
 }
 
@@ -47,7 +47,7 @@ impl Wire {
         }
     }
 
-    /// Makes the namespace's network, if it has one, and waits for the tap device where another program makes it.
+    /// Sets up the namespace's network, if it has one, and waits for the tap device if another program makes it.
     ///
     /// # Errors
     /// This program is not in a namespace of its own.
@@ -58,8 +58,8 @@ impl Wire {
         if self == Self::User {
             return Ok(());
         }
-        ensure!(env::var_os(INSIDE).is_some(), "no namespace was entered");
-        ensure!(!dnsmasq.is_empty(), "dnsmasq without options");
+        ensure!(env::var_os(INSIDE).is_some(), "not in a network namespace");
+        ensure!(!dnsmasq.is_empty(), "dnsmasq has no options");
         let ip = |arguments: &str| {
             let words: Vec<&str> = arguments.split(' ').collect();
             output(Path::new("."), "ip", &words);
@@ -80,7 +80,7 @@ impl Wire {
     }
 }
 
-/// How often the tap device is looked for, and the pause between: ten minutes, which no machine needs.
+/// How often to look for the tap device, and the pause between: ten minutes, more than any machine needs.
 const TRIES: u32 = 6000;
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -91,10 +91,10 @@ fn wait_for_tap() -> Result<()> {
         }
         thread::sleep(PAUSE);
     }
-    bail!("there is no {TAP}: socat has not made it");
+    bail!("no device {TAP}: socat did not create it");
 }
 
-/// dnsmasq's arguments: its own files only, no rights to give up, the card, the place of its leases.
+/// dnsmasq's arguments: no system files, no privileges to drop, the card, the file of leases.
 pub fn dnsmasq(options: &[String]) -> Vec<String> {
     let own = ["-d", "-C", "/dev/null", "-R", "-h", "--log-dhcp", "--log-queries", "-i", TAP, "-z"];
     let own = own.into_iter().chain(["--dhcp-leasefile=leases", "--dhcp-authoritative"]).map(String::from);

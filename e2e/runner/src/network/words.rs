@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Words in settings and patterns whose values are known in the run only.
+//! Words in settings and patterns whose values are known only at run time.
 
 use anyhow::{Result, ensure};
 
@@ -8,7 +8,7 @@ use super::{
     servers::Servers,
 };
 
-/// What stands for the words: of an artifact with this digest, whose first part is that blob.
+/// Values of the words, for an artifact with this digest, whose first part is the blob `first`.
 pub fn words(servers: &Servers, digest: String, first: &str) -> Vec<(&'static str, String)> {
     let authority = &servers.authority;
     let tag = format!("oci://{authority}/{NAME}:{}", artifact::TAG);
@@ -27,13 +27,13 @@ pub fn words(servers: &Servers, digest: String, first: &str) -> Vec<(&'static st
 /// The text with each word replaced.
 ///
 /// # Errors
-/// When there is another one.
+/// When a word is unknown.
 pub fn replaced(words: &[(&str, String)], text: &str) -> Result<String> {
     let text = words.iter().fold(text.to_owned(), |text, (word, value)| text.replace(word, value));
     let stands_for_nothing = text.split_once('@').and_then(|(_, rest)| rest.split_once('@')).map(|(w, _)| w);
     // A digest in a reference has one `@`, a login none.
     let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase());
-    ensure!(!stands_for_nothing.is_some_and(is_word), "a word stands for nothing in {text:?}");
+    ensure!(!stands_for_nothing.is_some_and(is_word), "unknown word in {text:?}");
     Ok(text)
 }
 

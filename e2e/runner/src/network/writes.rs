@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What a machine has written to a disk, as QEMU's `blklogwrites` records it, and the disk as it would be had power failed
-//! on the way.
+//! A record of a machine's writes to a disk by QEMU's `blklogwrites`, and the disk as a power failure would have left
+//! it.
 //!
 //! Sources: Linux, Documentation/admin-guide/device-mapper/log-writes.rst and drivers/md/dm-log-writes.c; QEMU,
 //! block/blklogwrites.c.
@@ -19,8 +19,8 @@ const MARK: u64 = 8;
 /// Bytes of a field.
 const FIELD: usize = 8;
 
-/// A record of writes. Each number is little-endian, and stands in sectors of the record's own size: the head, then for
-/// each entry its head and its data.
+/// A record of writes. Numbers are little-endian, offsets in sectors of the record's own size: the head, then for each
+/// entry its head and its data.
 #[derive(Debug)]
 pub struct Log {
     bytes: Vec<u8>,
@@ -31,7 +31,7 @@ pub struct Log {
 struct Entry {
     /// Where on the disk, in bytes.
     at: u64,
-    /// Its data in the record; empty for a flush, and for what only was discarded.
+    /// Its data in the record; empty for a flush or discard.
     data: Range<usize>,
     is_flush: bool,
 }
@@ -43,7 +43,8 @@ impl Log {
     /// When the file is not such a record, or is truncated.
     pub fn read(file: &Path) -> Result<Self> {
         let bytes = fs::read(file).with_context(|| format!("reading {}", file.display()))?;
-        let entries = entries(&bytes).with_context(|| format!("{} is no record", file.display()))?;
+        let entries =
+            entries(&bytes).with_context(|| format!("{} is not a record of writes", file.display()))?;
         Ok(Self { bytes, entries })
     }
 
@@ -57,13 +58,13 @@ impl Log {
         self.entries.iter().filter(|entry| entry.is_flush).count()
     }
 
-    /// Writes the first `count` entries to a disk, which is as it was before.
+    /// Writes the first `count` entries to a disk with its original content.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn replay(&self, count: usize, disk: &File) -> Result<()> {
         for entry in self.entries.iter().take(count) {
-            let data = self.bytes.get(entry.data.clone()).context("data outside of the record")?;
+            let data = self.bytes.get(entry.data.clone()).context("data out of range of the record")?;
             disk.write_all_at(data, entry.at)?;
         }
         Ok(())
@@ -88,13 +89,13 @@ fn entries(bytes: &[u8]) -> Result<Vec<Entry>> {
     for number in 0..count {
         let head = bytes.get(at..).with_context(|| format!("entry {number} is missing"))?;
         let (from, sectors, flags) = (field(head, 0)?, field(head, 1)?, field(head, 2)?);
-        ensure!(flags & MARK == 0, "entry {number} is a mark, which QEMU makes none of");
-        let start = at.checked_add(size).context("an entry outside of memory")?;
+        ensure!(flags & MARK == 0, "entry {number} is a mark, which QEMU never writes");
+        let start = at.checked_add(size).context("entry offset out of range")?;
         let length = if flags & DISCARD == 0 { usize::try_from(sectors)? } else { 0 };
         let end = length.checked_mul(size).and_then(|length| start.checked_add(length));
         let end =
-            end.filter(|end| *end <= bytes.len()).with_context(|| format!("entry {number} is cut off"))?;
-        let from = from.checked_mul(sector).context("a place outside of any disk")?;
+            end.filter(|end| *end <= bytes.len()).with_context(|| format!("entry {number} is truncated"))?;
+        let from = from.checked_mul(sector).context("disk offset out of range")?;
         entries.push(Entry { at: from, data: start..end, is_flush: flags & FLUSH != 0 });
         at = end;
     }
@@ -104,7 +105,7 @@ fn entries(bytes: &[u8]) -> Result<Vec<Entry>> {
 /// The field with this number of a head.
 fn field(head: &[u8], number: usize) -> Result<u64> {
     let bytes = head.get(number.saturating_mul(FIELD)..).and_then(<[u8]>::first_chunk);
-    Ok(u64::from_le_bytes(*bytes.context("a head that is cut off")?))
+    Ok(u64::from_le_bytes(*bytes.context("truncated head")?))
 }
 
 #[cfg(test)]

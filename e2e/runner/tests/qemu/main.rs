@@ -152,7 +152,7 @@ fn passes_when_all_patterns_were_seen_and_keeps_the_console() {
     let output = trial.run();
     assert_eq!(output.status.code(), Some(0), "{}", printed(&output));
     assert!(printed(&output).contains("passed: 2 patterns in "), "{}", printed(&output));
-    assert!(printed(&output).contains("phases: none came to its end"), "the loader never ran");
+    assert!(printed(&output).contains("phases: none completed"), "the loader never ran");
     assert!(trial.read("console.raw").contains("\x1b["), "the bytes as they came");
     let log = trial.read("console.log");
     assert!(log.contains("] BdsDxe: No bootable option") && !log.contains('\x1b'), "{log}");
@@ -174,8 +174,8 @@ fn a_missing_pattern_fails_at_the_limit_with_the_end_of_the_console() {
     let text = printed(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(since.elapsed() >= Duration::from_secs(trial.seconds), "before the limit");
-    assert!(text.contains("failed in the firmware phase: the time is over ("), "{text}");
-    assert!(text.contains("awaited: \"login:\" (2 of 2)"), "{text}");
+    assert!(text.contains("failed in the firmware phase: timed out after "), "{text}");
+    assert!(text.contains("waiting for \"login:\" (2 of 2)"), "{text}");
     assert!(text.contains("] BdsDxe: Press any key"), "{text}");
 }
 

@@ -21,24 +21,24 @@ use crate::{
 
 /// The images, and the path on them.
 #[derive(Args)]
-pub struct Place {
-    /// Images or block devices, together the machine's disks; one of them alone also as IMAGE:PATH
+pub struct ImagePath {
+    /// Images or block devices: the disks of one machine; a single one also as IMAGE:PATH
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<OsString>,
     #[command(flatten)]
-    choice: Choice,
+    volume_path: VolumePath,
 }
 
 /// Volume and path.
 #[derive(Args)]
-pub struct Choice {
+pub struct VolumePath {
     /// The volume: id, label or UUID as `cloud-boot inspect` shows them, or LABEL=, UUID=, PARTLABEL=, PARTUUID=
     #[arg(long, value_name = "VOLUME")]
     volume: Option<OsString>,
-    /// The subvolume of btrfs: its path from the top (@, @/home; / is the top itself), or its number (256)
+    /// The btrfs subvolume: its path from the top (@, @/home; / is the top itself), or its number (256)
     #[arg(long, value_name = "SUBVOLUME")]
     subvol: Option<String>,
-    /// The snapshot of btrfs: snapper's number (5), or its path from the top (@/.snapshots/5/snapshot)
+    /// The btrfs snapshot: snapper's number (5), or its path from the top (@/.snapshots/5/snapshot)
     #[arg(long, value_name = "SNAPSHOT", conflicts_with = "subvol")]
     snapshot: Option<String>,
     /// The path on the volume
@@ -49,23 +49,23 @@ pub struct Choice {
 }
 
 /// A path on the opened images.
-pub struct Opened {
+pub struct OpenedPath {
     machine: Machine,
     volume: vfs::VolumeId,
     /// The path, as it was given.
     pub path: Vec<u8>,
 }
 
-impl Place {
-    /// Opens the images and finds the volume; without a path, `default` is meant, or the usage is wrong.
-    pub fn open(&self, default: Option<&str>) -> Result<Opened, Stop> {
-        self.choice.open(&self.images, default)
+impl ImagePath {
+    /// Opens the images and finds the volume. Without a path, uses `default`; without both, the usage is wrong.
+    pub fn open(&self, default: Option<&str>) -> Result<OpenedPath, Stop> {
+        self.volume_path.open(&self.images, default)
     }
 }
 
-impl Choice {
+impl VolumePath {
     /// The same, with these images.
-    pub fn open(&self, images: &[OsString], default: Option<&str>) -> Result<Opened, Stop> {
+    pub fn open(&self, images: &[OsString], default: Option<&str>) -> Result<OpenedPath, Stop> {
         let is_with_path = |image: &&OsString| {
             let (file, path) = split(image);
             path.is_some() && file.iter().all(|file| Path::new(file).exists())
@@ -75,7 +75,7 @@ impl Choice {
         {
             let name = text(image.as_bytes());
             return Err(usage(&format!(
-                "{name}: of several images, or beside --path, none has a path of its own"
+                "{name}: IMAGE:PATH works only with a single image and without --path"
             )));
         }
         let (images, path) = match (images, &self.path) {
@@ -99,24 +99,24 @@ impl Choice {
         };
         let volume = volume.id();
         machine.tell_problems();
-        Ok(Opened { machine, volume, path })
+        Ok(OpenedPath { machine, volume, path })
     }
 }
 
-impl Opened {
+impl OpenedPath {
     /// The node of the path, links followed.
     pub fn node(&self) -> Result<Node<'_>, Failure> {
         self.volume().and_then(|volume| volume.open(&self.path)).map_err(|error| self.not_opened(&error))
     }
 
-    /// The node of the path, the link itself where it is one.
+    /// The node of the path; a link is not followed.
     pub fn node_no_follow(&self) -> Result<Node<'_>, Failure> {
         self.volume()
             .and_then(|volume| volume.open_no_follow(&self.path))
             .map_err(|error| self.not_opened(&error))
     }
 
-    /// Why the path cannot be opened; where it is not in this subvolume, which others there are.
+    /// Why the path cannot be opened; if it is not in this subvolume, names the others.
     fn not_opened(&self, error: &vfs::Error) -> Failure {
         let failure = self.failure(error);
         match (error, self.volume()) {
@@ -131,18 +131,18 @@ impl Opened {
         self.machine.volumes.get(self.volume).ok_or(vfs::Error::NotFound)
     }
 
-    /// What reading the path led to.
+    /// The failure to read the path.
     pub fn failure(&self, error: &vfs::Error) -> Failure {
         Failure::of(error, self.object(&self.path))
     }
 
-    /// A path with its volume, as messages name it.
+    /// A path with its volume, for messages.
     pub fn object(&self, path: &[u8]) -> Vec<u8> {
         let id = self.volume().map_or_else(|_| Vec::new(), |volume| self.machine.id_of(volume));
         [&id, b":".as_slice(), path].concat()
     }
 
-    /// Warns where all devices are there, and bytes that were read are not those of the one that should have had them.
+    /// Warns if data had to be read from another copy although no device is missing.
     pub fn tell_rebuilt(&self) {
         let Ok(volume) = self.volume() else { return };
         if let Some(error) = self.machine.rebuilt_of(volume) {
@@ -150,7 +150,7 @@ impl Opened {
         }
     }
 
-    /// Bytes of all images: the measure of what can honestly be on them.
+    /// Bytes of all images: the bound for what can plausibly be on them.
     pub fn size(&self) -> u64 {
         self.machine.size()
     }
@@ -161,7 +161,7 @@ pub fn usage(message: &str) -> Stop {
     Stop::Usage(Arguments::command().error(ErrorKind::MissingRequiredArgument, message))
 }
 
-/// `IMAGE:PATH`: what stands before a colon, where the whole is no file and that is one.
+/// Splits `IMAGE:PATH` at a colon, if the whole is not an existing file and the part before the colon is.
 fn split(argument: &OsStr) -> (Vec<OsString>, Option<OsString>) {
     let bytes = argument.as_bytes();
     let colons = bytes.iter().enumerate().filter(|(_, byte)| **byte == b':').map(|(at, _)| at);
@@ -169,7 +169,7 @@ fn split(argument: &OsStr) -> (Vec<OsString>, Option<OsString>) {
         None
     } else {
         let mut files = colons.clone().filter(|at| Path::new(OsStr::from_bytes(&bytes[..*at])).exists());
-        // Where there is no such file, the message should name it without the path.
+        // If there is no such file, the message should name it without the path.
         files.next().or_else(|| colons.into_iter().next())
     };
     match at {
