@@ -1,10 +1,10 @@
-"""Kinds of btrfs that are aged."""
+"""The aged btrfs images: how each is made."""
 
 def _mkfs(*arguments):
     return ["mkfs.btrfs", "-q", "-f"] + list(arguments)
 
-# MiB. About the least that mkfs.btrfs makes of several disks, twice what it needs for one copy of everything on one
-# disk, and the least of mixed block groups.
+# MiB. About the smallest size that mkfs.btrfs accepts for several disks, twice what it needs for one copy of everything
+# on one disk, and the smallest with mixed block groups.
 _MIB = 128
 _SINGLE = 96
 _MIXED = 16
@@ -23,14 +23,14 @@ def _single(*arguments, **kwargs):
         "mkfs": _mkfs("-d", "single", "-m", "single", *arguments),
     } | kwargs
 
-# mkfs.btrfs on the first disk only: the others are for later.
+# Runs mkfs.btrfs on the first disk only: the others are used later.
 _FIRST = ["sh", "-c", "mkfs.btrfs -q -f -d single -m dup $0"]
 
-# Profiles, checksums, compression and what else changes what is on the disk, in as few images as show each of them
-# beside others.
+# Profiles, checksums, compression and other variations of the format, in as few images as show each together with
+# others.
 _KINDS = {
     "btrfs": {
-        # As mkfs.btrfs makes it without being told to.
+        # With the defaults of mkfs.btrfs.
         "mib": 2 * _MIB,
         "mkfs": _mkfs(),
         "operations": 1000,
@@ -39,7 +39,7 @@ _KINDS = {
     "crash_raid1": _profile(2, "raid1", "--csum", "sha256", crash = True, operations = 600),
     "lzo": _single("--csum", "blake2", "-n", "4096", mount = "compress-force=lzo", operations = 1000),
     "profiles": {
-        # Profiles of data side by side, and a number of a disk that is no more.
+        # Data in several profiles, and the number of a removed disk.
         "halfway": [
             "btrfs device remove /dev/ubdb /mnt",
             "btrfs device add -f /dev/ubdd /mnt",
@@ -57,7 +57,7 @@ _KINDS = {
     "raid6": _profile(5, "raid6", "--csum", "blake2", mount = "compress=lzo", operations = 800),
     "zstd": _single("-O", "squota", mount = "compress-force=zstd", operations = 1000),
 } | {
-    # For the campaigns, which want little to read.
+    # For the campaigns, which need small images.
     name: {
         "crash": name == "small_crash",
         "largest": 0,
@@ -72,10 +72,10 @@ _KINDS = {
     for name in ["small", "small_crash"]
 }
 
-# More of them.
+# More images.
 _MORE = {
     "converted": {
-        # From ext4: chunks stand where the files were.
+        # Converted from ext4: chunks are where the files were.
         "mib": 256,
         "mkfs": ["sh", "-c", "mke2fs -q -F -t ext4 -b 4096 -d /usr/lib/grub $0 && btrfs-convert $0 >/dev/null"],
     },
@@ -151,7 +151,7 @@ _MORE = {
     "raid6_6": _profile(6, "raid6", "--csum", "xxhash", mount = "compress=zstd", operations = 800),
     "replaced": {
         "halfway": [
-            # It wants room for another block group.
+            # It needs space for another block group.
             "btrfs balance start -dusage=50 /mnt",
             "btrfs replace start -B -f 2 /dev/ubdc /mnt",
         ],
@@ -168,7 +168,7 @@ _MORE = {
         "mount": "compress=zstd",
     },
     "sprout": {
-        # What was there halfway stays on the first disk, which nothing changes any more.
+        # The half-finished state stays on the first disk, which is not written any more.
         "halfway": [
             "umount /mnt",
             "btrfstune -f -S 1 /dev/ubda",

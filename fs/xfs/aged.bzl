@@ -1,15 +1,15 @@
-"""Kinds of XFS that are aged."""
+"""The aged XFS images: how each is made."""
 
-# Less than the 300 MiB that mkfs.xfs wants by default: the format has no such limit. 8 of them are the log.
+# Less than the 300 MiB that mkfs.xfs requires by default: the format has no such limit. The log takes 8 of them.
 _MIB = 48
 
 def _mkfs(*arguments):
     return ["mkfs.xfs", "--unsupported", "-q", "-f"] + list(arguments)
 
-# Without checksums; only so may a block have 512 bytes and an inode 256.
+# Without checksums; only then may a block have 512 bytes and an inode 256.
 _V4 = ["-m", "crc=0"]
 
-# All that came after checksums is left out.
+# Without all features that came after checksums.
 _OLD = [
     "-m",
     "finobt=0,rmapbt=0,reflink=0,bigtime=0,inobtcount=0",
@@ -17,7 +17,7 @@ _OLD = [
     "sparse=0,nrext64=0,exchange=0",
 ]
 
-# Features that change what is on the disk, in as few images as show each of them beside others.
+# Features that change the format, in as few images as show each together with others.
 _KINDS = {
     "block1k": {
         "mkfs": _mkfs("-b", "size=1024", "-n", "size=4096"),
@@ -38,7 +38,7 @@ _KINDS = {
         "mkfs": _mkfs(*_OLD),
     },
     "v4": {
-        # 512 bytes a block: trees are as deep as they get.
+        # Blocks of 512 bytes: trees are as deep as possible.
         "mkfs": _mkfs("-b", "size=512", "-i", "size=256", "-n", "ftype=0", *_V4),
     },
     "xfs": {
@@ -46,7 +46,7 @@ _KINDS = {
         "pieces": 3000,
     },
 } | {
-    # For the campaigns, which want little to read; the least that mkfs.xfs makes.
+    # For the campaigns, which need small images; the smallest that mkfs.xfs makes.
     name: {
         "crash": name == "small_crash",
         "largest": 0,
@@ -60,7 +60,7 @@ _KINDS = {
     for name in ["small", "small_crash"]
 }
 
-# More of them.
+# More images.
 _MORE = {
     "agcount": {
         "mib": 256,
@@ -112,7 +112,7 @@ _MORE = {
     },
     "crash_sector4k": {
         "crash": True,
-        # Its records are short: four of five failures leave nothing unfinished.
+        # Its records are short: after four of five power failures, nothing is unfinished.
         "mkfs": _mkfs("-s", "size=4096", "-l", "su=4096"),
     },
     "crash_su256k": {
@@ -140,7 +140,7 @@ _MORE = {
         "names": 4000,
     },
     "many_names": {
-        # 10 000 names in one folder, in blocks of 1 KiB: its own blocks are listed by a tree.
+        # 10 000 names in one directory, in blocks of 1 KiB: a tree maps the directory's blocks.
         "mib": 64,
         "mkfs": _mkfs("-b", "size=1024", "-n", "parent=1"),
         "names": 10000,
@@ -169,7 +169,7 @@ _MORE = {
         "mkfs": _mkfs(),
     },
     "sparse_inodes": {
-        # What is free is in pieces of seven blocks, when many inodes come: a chunk needs eight, half of one four.
+        # Free space is in pieces of seven blocks when many inodes are made: a chunk needs eight, half a chunk four.
         "halfway": [
             "dd if=/dev/zero of=/mnt/fill bs=64k 2>/dev/null || true",
             "seq -f 'fpunch %.0f 28672' 0 65536 30000000 | xfs_io /mnt/fill",
@@ -182,7 +182,7 @@ _MORE = {
         "mkfs": _mkfs("-d", "su=65536,sw=4", "-i", "size=512,nrext64=1", "-m", "inobtcount=0"),
     },
     "supported": {
-        # As mkfs.xfs makes it without being told to.
+        # With the defaults of mkfs.xfs.
         "mib": 300,
         "mkfs": ["mkfs.xfs", "-q", "-f"],
     },

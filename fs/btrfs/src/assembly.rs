@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! From devices to trees: which superblock counts, which devices belong together, where chunks are.
+//! From devices to trees: picks the superblock to use, the devices that belong together, and reads the chunks.
 
 use alloc::{format, rc::Rc, vec, vec::Vec};
 use core::{cmp::Reverse, mem::offset_of};
@@ -14,10 +14,10 @@ use crate::{
     devices::{Devices, Leg, Name},
     kind,
     memory::{narrow, wide},
-    node::{Key, Rules},
+    node::{Geometry, Key},
     raw,
     storage::Storage,
-    superblock::{self, Device, Found, Superblock},
+    superblock::{self, Device, FoundSuperblock, Superblock},
     tree::Trees,
     units::{DeviceNumber, Physical, Uuid},
 };
@@ -27,64 +27,67 @@ const DEV_ITEMS: u64 = 1;
 
 /// The parts of a filesystem, put together.
 pub struct Assembly {
-    /// The newest.
+    /// The newest one.
     pub superblock: Superblock,
     pub trees: Trees,
-    /// What is wrong with the whole.
+    /// Problems of the whole filesystem.
     pub warnings: Vec<Error>,
 }
 
-/// A device that was given, and its superblock.
-struct Given {
-    /// Among all.
+/// A device that the caller passed, with its superblock.
+struct OpenedDevice {
+    /// Its index among the devices passed.
     index: usize,
     bytes: Rc<dyn BlockRead>,
     superblock: Superblock,
 }
 
 impl Assembly {
-    /// Puts together what these devices hold.
+    /// Assembles the filesystem from these devices.
     ///
     /// # Errors
     /// As [`Btrfs::open`](crate::Btrfs::open).
     pub fn of(devices: Vec<Rc<dyn BlockRead>>, memory: &MemoryBudget) -> Result<Self, Error> {
         let mut warnings = Vec::new();
-        let given = given(devices, &mut warnings)?;
+        let given = read_superblocks(devices, &mut warnings)?;
         let superblock = newest(&given)?;
         superblock.check_features()?;
-        let (members, seeds): (Vec<Given>, Vec<Given>) =
+        let (members, seeds): (Vec<OpenedDevice>, Vec<OpenedDevice>) =
             given.into_iter().partition(|given| given.superblock.fsid == superblock.fsid);
-        let mut devices = legs(members, &superblock, &mut warnings)?;
+        let mut devices = own_devices(members, &superblock, &mut warnings)?;
         let fsids = add_seeds(seeds, superblock.metadata_uuid, &mut devices)?;
         let sector_size = superblock.sector_size.into();
         let chunks = system_chunks(&superblock.system_chunks, superblock.place, sector_size, &mut devices)?;
-        let rules = Rules {
+        let geometry = Geometry {
             checksum: superblock.checksum,
             node_size: narrow(superblock.node_size.into()),
             sector_size,
             fsids,
         };
-        let mut trees = Trees::new(Storage::new(devices, chunks), rules, memory);
+        let mut trees = Trees::new(Storage::new(devices, chunks), geometry, memory);
         read_chunks(&mut trees, &superblock)?;
         warn(&trees, &mut warnings);
         Ok(Self { superblock, trees, warnings })
     }
 }
 
-/// The superblocks of all devices that have a sound one.
-fn given(devices: Vec<Rc<dyn BlockRead>>, warnings: &mut Vec<Error>) -> Result<Vec<Given>, Error> {
+/// The superblocks of all devices that have a valid one.
+fn read_superblocks(
+    devices: Vec<Rc<dyn BlockRead>>,
+    warnings: &mut Vec<Error>,
+) -> Result<Vec<OpenedDevice>, Error> {
     let (mut given, mut first) = (Vec::new(), None);
     for (index, bytes) in devices.into_iter().enumerate() {
         match superblock::read(&*bytes) {
-            Ok(Found { superblock, fault }) => {
+            Ok(FoundSuperblock { superblock, fault }) => {
                 if let Some(fault) = fault {
                     let (name, place) = (name(&superblock), superblock.place.0);
                     warnings.push(degraded(format!("{name}: {fault}; the copy at byte {place} is used")));
                 }
-                given.push(Given { index, bytes, superblock });
+                given.push(OpenedDevice { index, bytes, superblock });
             }
             Err(error) => {
-                warnings.push(degraded(format!("a device of it has no sound superblock: {error}")));
+                warnings.push(degraded(format!("one of its devices has no valid superblock: {error}")));
                 first = first.or(Some(error));
             }
         }
@@ -99,15 +102,15 @@ fn name(superblock: &Superblock) -> Name {
     Name { number: superblock.device.number, uuid: superblock.device.uuid }
 }
 
-/// The newest superblock of the filesystem that is wanted: of the only one that is no seed or, of seeds alone, of the
-/// one that grew last.
+/// The newest superblock of the filesystem to open. With seeds and others among the devices, this is the one filesystem
+/// that is not a seed; with seeds only, the one that is newest.
 ///
-/// Of devices of one transaction that with a tree log counts: Linux begins a transaction without one and drops it only at
-/// the end, so that a device without it missed what was synchronised last. Of several that have one it is the device
-/// with the lowest number, whose superblock Linux takes, too (`open_fs_devices`, in the order of `devid_cmp`).
-fn newest(given: &[Given]) -> Result<Superblock, Error> {
+/// Among devices with the same transaction, one with a tree log wins: Linux starts a transaction without a log and
+/// drops the log only at its end, so that a device without one missed the last fsync. If several have a log, the device
+/// with the lowest number wins, whose superblock Linux takes, too (`open_fs_devices`, in the order of `devid_cmp`).
+fn newest(given: &[OpenedDevice]) -> Result<Superblock, Error> {
     let has_others = given.iter().any(|given| !given.superblock.is_seed());
-    let wanted = |given: &&Given| !has_others || !given.superblock.is_seed();
+    let wanted = |given: &&OpenedDevice| !has_others || !given.superblock.is_seed();
     let age = |superblock: &&Superblock| {
         (superblock.generation, superblock.log.is_some(), Reverse(superblock.device.number))
     };
@@ -125,15 +128,19 @@ fn newest(given: &[Given]) -> Result<Superblock, Error> {
     }
 }
 
-/// The filesystem's own devices.
-fn legs(members: Vec<Given>, newest: &Superblock, warnings: &mut Vec<Error>) -> Result<Devices, Error> {
+/// Collects the filesystem's own devices; warns of those that are out of date.
+fn own_devices(
+    members: Vec<OpenedDevice>,
+    newest: &Superblock,
+    warnings: &mut Vec<Error>,
+) -> Result<Devices, Error> {
     let mut devices = Devices::default();
-    for Given { index, bytes, superblock } in members {
+    for OpenedDevice { index, bytes, superblock } in members {
         let name = name(&superblock);
         let mut others = devices.all().iter();
         let fail = |structure| Err(corrupt(Fault::Inconsistent, structure, superblock.place, name.number.0));
         if others.any(|other| other.name.number == name.number) {
-            return fail("btrfs_dev_item.devid, which another device has, too");
+            return fail("duplicate btrfs_dev_item.devid");
         }
         let is_behind = superblock.state() != newest.state();
         if is_behind {
@@ -146,7 +153,7 @@ fn legs(members: Vec<Given>, newest: &Superblock, warnings: &mut Vec<Error>) -> 
                 "another state"
             };
             warnings.push(degraded(format!(
-                "{name} has {what}, generation {old} of {new}: what others hold is taken first"
+                "{name} has {what} (generation {old}, newest {new}): other devices are read first"
             )));
         }
         if devices
@@ -166,12 +173,12 @@ fn legs(members: Vec<Given>, newest: &Superblock, warnings: &mut Vec<Error>) -> 
     Ok(devices)
 }
 
-/// Adds devices of other filesystems that this one may have grown from; yields what its metadata may be named.
-fn add_seeds(seeds: Vec<Given>, own: Uuid, devices: &mut Devices) -> Result<Vec<Uuid>, Error> {
+/// Adds devices of seeds that this filesystem may have grown from; returns the UUIDs that its metadata may carry.
+fn add_seeds(seeds: Vec<OpenedDevice>, own: Uuid, devices: &mut Devices) -> Result<Vec<Uuid>, Error> {
     let mut fsids = vec![own];
-    for Given { index, bytes, superblock } in seeds {
+    for OpenedDevice { index, bytes, superblock } in seeds {
         let name = name(&superblock);
-        // Of two copies of a seed the first counts: nobody writes to either.
+        // Of two copies of a seed, either will do: a seed is not written to.
         if devices.all().iter().any(|other| other.name == name) {
             continue;
         }
@@ -195,7 +202,7 @@ fn add_seeds(seeds: Vec<Given>, own: Uuid, devices: &mut Devices) -> Result<Vec<
     Ok(fsids)
 }
 
-/// The chunks of the array of the superblock at `place`, in which the tree of chunks is.
+/// Parses the chunk array of the superblock at `place`: the chunks that hold the chunk tree.
 pub fn system_chunks(
     mut array: &[u8],
     place: Physical,
@@ -223,19 +230,19 @@ pub fn system_chunks(
     Ok(chunks)
 }
 
-/// Reads the tree of chunks: all chunks, and all devices.
+/// Reads the chunk tree: all chunks and all devices.
 fn read_chunks(trees: &mut Trees, superblock: &Superblock) -> Result<(), Error> {
     let (mut chunks, mut devices) = (Chunks::default(), trees.storage().devices.clone());
     let mut fsids = vec![superblock.metadata_uuid];
     let mut next = Some(Key::FIRST);
-    // It ends: keys only grow.
+    // Terminates: keys only grow.
     while let Some(key) = next {
         let Some(item) = trees.at_or_after(&superblock.chunks, key)? else { break };
         next = item.key.next();
         match item.key.kind {
             kind::CHUNK_ITEM => {
                 let (chunk, _) = Item::parse(item.key, item.bytes(), item.place(0))?;
-                // What saturates is more than anybody may keep, and refused.
+                // What saturates is more than any limit allows, and refused.
                 let stripes = size_of::<Stripe>().saturating_mul(chunk.stripes.len());
                 // The same.
                 trees.storage().keep(size_of::<Chunk>().saturating_add(stripes))?;
@@ -244,7 +251,7 @@ fn read_chunks(trees: &mut Trees, superblock: &Superblock) -> Result<(), Error> 
             kind::DEV_ITEM if item.key.objectid == DEV_ITEMS => {
                 let (raw, _) = item.parse::<raw::DevItem>("btrfs_dev_item")?;
                 let device = Device::of(raw);
-                // So each has a name of its own, and there are no more of them than devices.
+                // So each device has a name of its own, and there are no more names than devices.
                 if device.number.0 != item.key.offset {
                     let at = item.place(offset_of!(raw::DevItem, devid));
                     return Err(corrupt(Fault::Inconsistent, "btrfs_dev_item.devid", at, device.number.0));
@@ -252,7 +259,7 @@ fn read_chunks(trees: &mut Trees, superblock: &Superblock) -> Result<(), Error> 
                 let index =
                     devices.named(Name { number: device.number, uuid: device.uuid }, item.place(0))?;
                 devices.set_named(index, device.total_bytes);
-                // A seed's, where it is not its own.
+                // The UUID of a seed, if it is not the filesystem's own.
                 if !fsids.contains(&device.fsid) {
                     fsids.push(device.fsid);
                 }
@@ -262,14 +269,14 @@ fn read_chunks(trees: &mut Trees, superblock: &Superblock) -> Result<(), Error> 
     }
     chunks.finish()?;
     *trees.storage_mut() = Storage::new(devices, chunks);
-    trees.rules_mut().fsids = fsids;
+    trees.geometry_mut().fsids = fsids;
     Ok(())
 }
 
-/// `BTRFS_DEV_REPLACE_DEVID`: the number of a device that `btrfs replace` has not finished to fill.
+/// `BTRFS_DEV_REPLACE_DEVID`: the number of the target device of an unfinished `btrfs replace`.
 const REPLACING: DeviceNumber = DeviceNumber(0);
 
-/// Warns of devices that are not there, or do not belong there.
+/// Warns of devices that are missing, not part of the filesystem, or truncated.
 fn warn(trees: &Trees, warnings: &mut Vec<Error>) {
     for leg in trees.storage().devices.by_name() {
         let name = leg.name;
@@ -277,15 +284,15 @@ fn warn(trees: &Trees, warnings: &mut Vec<Error>) {
             warnings.push(degraded(format!("{name} is missing")));
         } else if leg.named_size.is_none() && !leg.is_seed {
             let what = match name.number {
-                REPLACING => "is what a device is being replaced with",
-                _ => "is no longer part of it",
+                REPLACING => "is the target of an unfinished device replacement",
+                _ => "is no longer part of the filesystem",
             };
-            warnings.push(degraded(format!("{name} {what}, and left alone")));
+            warnings.push(degraded(format!("{name} is ignored: it {what}")));
         }
         let size = leg.bytes.as_ref().map(|bytes| bytes.size());
         if let Some((size, named)) = size.zip(leg.named_size).filter(|(size, named)| size < named) {
             warnings.push(degraded(format!(
-                "{name} ends at byte {size} of {named}: it is cut short, or its partition is too small"
+                "{name} ends at byte {size} of {named}: the device is truncated, or its partition is too small"
             )));
         }
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The four checksums, one of which a filesystem has for everything: metadata and data.
+//! The four checksum algorithms. A filesystem uses one of them for all metadata and data.
 
 use alloc::format;
 
@@ -11,10 +11,10 @@ use twox_hash::XxHash64;
 
 use crate::unsupported;
 
-/// `BTRFS_CSUM_SIZE`: room for the longest.
+/// `BTRFS_CSUM_SIZE`: bytes of the longest checksum.
 pub const ROOM: usize = 32;
 
-/// How checksums are computed: `csum_type`.
+/// The checksum algorithm: `csum_type`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Algorithm {
     /// CRC-32C, 4 bytes.
@@ -27,15 +27,15 @@ pub enum Algorithm {
     Blake2,
 }
 
-/// A checksum in the room for the longest, zeros behind it.
+/// A checksum, padded with zeros to the longest size.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Sum([u8; ROOM]);
 
 impl Algorithm {
-    /// The one that `csum_type` names.
+    /// The algorithm with this number in `csum_type`.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] with its number where there is none.
+    /// [`Error::Unsupported`] with the number if there is no such algorithm.
     pub fn of(csum_type: u16) -> Result<Self, Error> {
         match csum_type {
             0 => Ok(Self::Crc32c),
@@ -46,7 +46,7 @@ impl Algorithm {
         }
     }
 
-    /// Its name, as mkfs.btrfs has it.
+    /// Its name in mkfs.btrfs.
     pub fn name(self) -> &'static str {
         match self {
             Self::Crc32c => "crc32c",
@@ -56,7 +56,7 @@ impl Algorithm {
         }
     }
 
-    /// Bytes of a checksum where data's stand behind one another.
+    /// Bytes of a checksum in the checksum tree.
     pub fn size(self) -> usize {
         match self {
             Self::Crc32c => 4,
@@ -75,14 +75,14 @@ impl Algorithm {
         }
     }
 
-    /// The checksum that stands first in `stored`.
+    /// The checksum at the start of `stored`.
     pub fn stored(self, stored: &[u8]) -> Sum {
         Sum::from(stored.get(..self.size()).unwrap_or(stored))
     }
 }
 
 impl Sum {
-    /// Its first bytes as a number, as messages show it.
+    /// Its first bytes as a number, for messages.
     pub fn number(self) -> u64 {
         self.0.first_chunk().copied().map_or(0, u64::from_le_bytes)
     }

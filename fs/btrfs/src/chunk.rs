@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Chunks: where on the devices an address of the filesystem is.
+//! Chunks: they map addresses of the filesystem to devices.
 
 use alloc::vec::Vec;
 
@@ -17,25 +17,25 @@ use crate::{
     unsupported,
 };
 
-/// Bytes of a strip, the part of a row that one device has: `BTRFS_STRIPE_LEN`, the only one that there is.
+/// Bytes of a strip, the part of a row on one device: `BTRFS_STRIPE_LEN`, the only size that exists.
 pub const STRIP: u64 = 65_536;
-/// Stripes of all chunks, of 16 bytes each. Linux makes chunks of data of up to 10 GiB, so that a stripe on one of sixty
-/// devices may have 176 MiB: so many of those are 360 TiB.
+/// The most stripes of all chunks together, 16 bytes each. Linux makes data chunks of up to 10 GiB, whose stripes on
+/// sixty devices have up to 176 MiB each: this many of those are 360 TiB.
 const MOST_STRIPES: usize = 1 << 21;
 
-/// A run of addresses that lies on devices in one way.
+/// A range of addresses with one layout on devices.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Chunk {
     pub start: Logical,
     pub length: u64,
-    /// `btrfs_chunk.type`: what it holds, and its profile.
+    /// `btrfs_chunk.type`: what it stores, and its profile.
     pub kind: u64,
     pub profile: Profile,
-    /// Its stripes among all: first and number.
+    /// Its stripes in [`Chunks`]: index of the first, and count.
     stripes: (u32, u16),
 }
 
-/// The part of a chunk that one device has.
+/// The part of a chunk on one device.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Stripe {
     pub device: DeviceIndex,
@@ -49,35 +49,35 @@ pub struct Chunks {
     stripes: Vec<Stripe>,
 }
 
-/// Where an address is, and how much from there on lies together.
+/// Where an address is in its chunk, and how many bytes are contiguous from there.
 #[derive(Clone, Copy)]
-pub struct Place<'a> {
+pub struct ChunkPlace<'a> {
     pub chunk: &'a Chunk,
     pub stripes: &'a [Stripe],
-    /// The row of strips; of chunks that are not striped the only one.
+    /// The row of strips; 0 in chunks that are not striped.
     pub row: u64,
-    /// The strip in its row, parities not counted.
+    /// The strip within its row, not counting parity.
     pub column: usize,
-    /// The byte in the strip; in the chunk, where that is not striped.
+    /// The byte within the strip; within the chunk if that is not striped.
     pub within: u64,
-    /// Bytes to the strip's end; to the chunk's, where that is not striped.
+    /// Bytes to the end of the strip; of the chunk if that is not striped.
     pub length: u64,
 }
 
-/// An item of the tree of chunks, or of the superblock's array.
+/// A chunk item, from the chunk tree or from the superblock's array.
 pub struct Item<'a> {
     pub key: Key,
     pub raw: &'a raw::Chunk,
     pub stripes: &'a [raw::Stripe],
-    /// Where it stands, for errors.
+    /// Where it is stored, for errors.
     pub at: Location,
 }
 
 impl<'a> Item<'a> {
-    /// Reads a chunk that `bytes` begin with; yields what stands behind it, too.
+    /// Parses the chunk at the start of `bytes`; returns what follows it, too.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] where it is cut off.
+    /// [`Error::Corrupt`] if it is truncated.
     pub fn parse(key: Key, bytes: &'a [u8], at: impl Into<Location>) -> Result<(Self, &'a [u8]), Error> {
         let at = at.into();
         let truncated = || corrupt(Fault::Truncated, "btrfs_chunk", at, wide(bytes.len()));
@@ -90,10 +90,10 @@ impl<'a> Item<'a> {
 }
 
 impl Chunks {
-    /// Adds a chunk; devices that nobody gave are added as missing.
+    /// Adds a chunk; devices that the caller did not pass are added as missing.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] for one that no kernel makes, [`Error::Unsupported`] for a profile that is not known.
+    /// [`Error::Corrupt`] for one that no kernel makes, [`Error::Unsupported`] for an unknown profile.
     pub fn add(&mut self, item: &Item<'_>, devices: &mut Devices, sector_size: u64) -> Result<(), Error> {
         let Item { key, raw, stripes, at } = *item;
         let fail = |fault, structure, found| Err(corrupt(fault, structure, at, found));
@@ -124,7 +124,7 @@ impl Chunks {
         for stripe in stripes {
             let name = Name { number: DeviceNumber(stripe.devid.get()), uuid: Uuid(stripe.dev_uuid) };
             let device = devices.named(name, at)?;
-            // Two copies on one device are what dup is for. Elsewhere they would make a leg that is lost two of them.
+            // Only dup has two copies on one device. In other profiles, losing the device would then lose both.
             let others = self.stripes.get(first..).unwrap_or_default();
             if profile != Profile::Dup && others.iter().any(|other| other.device == device) {
                 return fail(Fault::Inconsistent, "btrfs_stripe.devid", name.number.0);
@@ -136,10 +136,10 @@ impl Chunks {
         Ok(())
     }
 
-    /// Sorts and checks all that were added; comes before [`find`](Self::find).
+    /// Sorts and checks all added chunks; call it before [`find`](Self::find).
     ///
     /// # Errors
-    /// [`Error::Corrupt`] where chunks overlap.
+    /// [`Error::Corrupt`] if chunks overlap.
     pub fn finish(&mut self) -> Result<(), Error> {
         self.chunks.sort_unstable_by_key(|chunk| chunk.start);
         let overlap =
@@ -161,58 +161,58 @@ impl Chunks {
         self.stripes.get(first..).and_then(|rest| rest.get(..count)).unwrap_or_default()
     }
 
-    /// Where an address is.
+    /// Finds the chunk of an address, and the place in it.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] when no chunk has it.
-    pub fn find(&self, address: Logical) -> Result<Place<'_>, Error> {
+    /// [`Error::Corrupt`] if no chunk contains it.
+    pub fn find(&self, address: Logical) -> Result<ChunkPlace<'_>, Error> {
         let behind = self.chunks.partition_point(|chunk| chunk.start <= address);
         let chunk = behind.checked_sub(1).and_then(|index| self.chunks.get(index));
         let Some(chunk) = chunk.filter(|chunk| address.since(chunk.start) < chunk.length) else {
-            return Err(corrupt(Fault::Range, "address without btrfs_chunk", address, address));
+            return Err(corrupt(Fault::Range, "address in no btrfs_chunk", address, address));
         };
         let stripes = self.stripes(chunk);
         let offset = address.since(chunk.start);
         // Cannot saturate: the address is in the chunk.
         let rest = chunk.length.saturating_sub(offset);
         if !chunk.profile.is_striped() {
-            return Ok(Place { chunk, stripes, row: 0, column: 0, within: offset, length: rest });
+            return Ok(ChunkPlace { chunk, stripes, row: 0, column: 0, within: offset, length: rest });
         }
         let columns = columns(chunk, stripes.len()).max(1);
         let (strip, within) = (offset / STRIP, offset % STRIP);
-        // Columns are at least one and fewer than stripes.
+        // There is at least one column, and fewer columns than stripes.
         let (row, column) =
             (strip.checked_div(columns).unwrap_or(0), strip.checked_rem(columns).unwrap_or(0));
         // Cannot saturate: a remainder of `STRIP`.
         let length = STRIP.saturating_sub(within).min(rest);
-        Ok(Place { chunk, stripes, row, column: narrow(column), within, length })
+        Ok(ChunkPlace { chunk, stripes, row, column: narrow(column), within, length })
     }
 }
 
 impl Chunk {
-    /// Bytes that it takes of all its devices, which are so many.
+    /// Bytes that it takes on all its devices together, of which there are `stripes`.
     pub fn on_devices(&self, stripes: usize) -> u64 {
         let columns = columns(self, stripes).max(1);
         let row = wide(stripes);
-        // What saturates is no honest chunk, and no free space comes of it.
+        // Saturates only for an invalid chunk, which adds no free space.
         self.length.checked_div(columns).unwrap_or(0).saturating_mul(row)
     }
 }
 
-/// Strips of a row, parities not counted.
+/// Strips of a row, not counting parity.
 fn columns(chunk: &Chunk, stripes: usize) -> u64 {
     let copies = chunk.profile.copies().max(1);
-    // Cannot saturate: no profile allows fewer stripes than its parities and one more.
+    // Cannot saturate: every profile requires more stripes than it has parities.
     wide(stripes.saturating_sub(chunk.profile.parities()).checked_div(copies).unwrap_or(0))
 }
 
-impl Place<'_> {
-    /// Strips of the row, parities not counted.
+impl ChunkPlace<'_> {
+    /// Strips of the row, not counting parity.
     pub fn columns(&self) -> usize {
         narrow(columns(self.chunk, self.stripes.len()))
     }
 
-    /// The stripe with copy `copy` of the place.
+    /// The stripe with copy number `copy` of this place.
     pub fn copy(&self, copy: usize) -> Option<&Stripe> {
         let index = match self.chunk.profile {
             Profile::Raid10 => self.column.checked_mul(self.chunk.profile.copies())?.checked_add(copy)?,
@@ -222,23 +222,22 @@ impl Place<'_> {
         self.stripes.get(index)
     }
 
-    /// The stripe with column `column` of the row, where there are parities: those come behind the last column, and
-    /// all move on by one device with each row.
+    /// The stripe with column `column` of the row in a chunk with parity. Parities follow the last data column; all
+    /// columns move on by one device with each row.
     pub fn rotated(&self, column: usize) -> Option<&Stripe> {
         let at = self.row.checked_add(wide(column))?;
         self.stripes.get(narrow(at.checked_rem(wide(self.stripes.len()))?))
     }
 
-    /// The byte of a stripe's device `skip` bytes behind the place.
+    /// The byte on a stripe's device, `skip` bytes past this place.
     pub fn on(&self, stripe: &Stripe, skip: u64) -> Physical {
-        // Cannot saturate: where the row begins within the chunk's part of a device, which is not longer than the
-        // chunk.
+        // Cannot saturate: the row begins within the chunk's part of a device, which is not longer than the chunk.
         stripe.start.after(self.row.saturating_mul(STRIP)).after(self.within).after(skip)
     }
 
     /// The address of another column of the row, at the same byte of its strip.
     pub fn beside(&self, column: usize) -> Logical {
-        // The row's first strip begins within the chunk. What saturates behind that is in no chunk.
+        // The row's first strip begins within the chunk. What saturates past it is in no chunk.
         let strip = self.row.saturating_mul(wide(self.columns())).saturating_add(wide(column));
         self.chunk.start.after(strip.saturating_mul(STRIP)).after(self.within)
     }
@@ -255,7 +254,7 @@ pub mod tests {
 
     const SECTOR: u64 = 4096;
 
-    /// The bytes of a chunk on devices 1 and on, each with its part at this place.
+    /// The bytes of a chunk on devices from 1 on, each with its part at this offset.
     pub fn chunk(length: u64, kind: u64, places: &[u64]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for word in [length, 2, STRIP, kind] {
@@ -290,7 +289,7 @@ pub mod tests {
     }
 
     /// Device and byte of a stripe.
-    fn on(place: &Place<'_>, stripe: Option<&Stripe>) -> (u32, u64) {
+    fn on(place: &ChunkPlace<'_>, stripe: Option<&Stripe>) -> (u32, u64) {
         let stripe = stripe.unwrap();
         (stripe.device.0, place.on(stripe, 0).0 - (u64::from(stripe.device.0) << 32))
     }
@@ -326,7 +325,7 @@ pub mod tests {
 
     #[test]
     fn parities_move_on_with_each_row() {
-        // Of five devices, the rows of raid6: data, data, data, P, Q, each row one device further.
+        // Five devices; the rows of raid6: data, data, data, P, Q, each row one device further.
         let chunks = one(DATA | 0x100, 5);
         for row in 0..4 {
             let place = chunks.find(Logical((1 << 30) + row * 3 * STRIP)).unwrap();

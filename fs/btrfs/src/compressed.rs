@@ -18,29 +18,29 @@ use crate::{
     unsupported,
 };
 
-/// `BTRFS_MAX_COMPRESSED` and `BTRFS_MAX_UNCOMPRESSED`: bytes of an extent, on the disk and unpacked.
+/// `BTRFS_MAX_COMPRESSED` and `BTRFS_MAX_UNCOMPRESSED`: bytes of an extent, stored and unpacked.
 pub const LONGEST: u64 = 128 << 10;
 /// `ZSTD_BTRFS_MAX_WINDOWLOG`
 const WINDOW: u64 = 128 << 10;
-/// Bytes of a length in LZO's form.
+/// Bytes of a length field in btrfs's LZO format.
 const LZO_LENGTH: usize = 4;
 
-/// How an extent is compressed: `btrfs_file_extent_item.compression`.
+/// The compression method of an extent: `btrfs_file_extent_item.compression`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Method {
     /// RFC 1950.
     Zlib,
-    /// LZO1X, one part for each sector.
+    /// LZO1X, one part per sector.
     Lzo,
     /// RFC 8878.
     Zstd,
 }
 
 impl Method {
-    /// The one of this number; none for data that is not compressed.
+    /// The method with this number; `None` for uncompressed data.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] with the number where it is not known.
+    /// [`Error::Unsupported`] with the number if it is unknown.
     pub fn of(compression: u8) -> Result<Option<Self>, Error> {
         match compression {
             0 => Ok(None),
@@ -51,11 +51,11 @@ impl Method {
         }
     }
 
-    /// Fills `out` with what `packed`, which stands at `at`, unpacks to: as much as there is room for, and zeros where
-    /// it ends before, as Linux has it.
+    /// Unpacks `packed`, which is stored at `at`, into `out`: as much as there is room for, padded with zeros if it is
+    /// shorter, as in Linux.
     ///
     /// # Errors
-    /// [`Error::Corrupt`].
+    /// [`Error::Corrupt`] if it cannot be unpacked.
     pub fn unpack(
         self,
         packed: &[u8],
@@ -82,7 +82,7 @@ fn zlib(packed: &[u8], out: &mut [u8]) -> Option<usize> {
     let mut state = alloc::boxed::Box::<DecompressorOxide>::default();
     let (status, _, length) = decompress(&mut state, packed, out, 0, flags);
     let is_whole = matches!(status, TINFLStatus::Done)
-        // There is more than the extent has room for: that is nobody's.
+        // More than the extent has room for: no file uses it.
         || matches!(status, TINFLStatus::HasMoreOutput) && length == out.len();
     is_whole.then_some(length)
 }
@@ -104,12 +104,12 @@ fn zstd(mut packed: &[u8], out: &mut [u8]) -> Option<usize> {
     Some(filled)
 }
 
-/// A length of the whole, then parts with a length each, of which each unpacks to a sector and the last to no more. No
-/// length stands across the end of a sector.
+/// LZO: the total length, then parts, each with its own length. Each part unpacks to a sector, the last one possibly to
+/// less. No length field crosses the end of a sector.
 fn lzo(packed: &[u8], out: &mut [u8], sector_size: usize) -> Option<usize> {
     let packed = packed.get(..length_at(packed, 0)?)?;
     let mut at = LZO_LENGTH;
-    // A small file is packed as a whole sector: what is behind its end is not wanted.
+    // A small file is packed as a whole sector: what follows the end of the file is dropped.
     let mut sector = memory::zeros(sector_size, "sector").ok()?;
     for (index, part) in out.chunks_mut(sector_size).enumerate() {
         let filled = index.checked_mul(sector_size)?;
@@ -158,7 +158,7 @@ mod tests {
         method.unpack(packed, &mut out, SECTOR, Logical(5)).map(|()| out)
     }
 
-    /// LZO1X of so many literal bytes and nothing else, in btrfs's form.
+    /// LZO1X of this many literal bytes and nothing else, in btrfs's format.
     fn lzo(parts: &[&[u8]]) -> Vec<u8> {
         let mut bytes = vec![0; LZO_LENGTH];
         for part in parts {
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn what_linux_has_packed_unpacks() {
-        // A file of 513 bytes, packed by Linux 7.2 as a whole sector of which it shows no more.
+        // A file of 513 bytes, which Linux 7.2 packed as a whole sector.
         let packed = [
             &b"\x47\0\0\0\x3f\0\0\0\x0e2cf485127b0df642\n\x20\0\xd0\x41\0\0\x20"[..],
             &[0; 13],
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_frame_unpacks_and_damage_is_named() {
-        // Of a file: `zstd -c --no-check`. Without its size, the frame would ask for a larger window than btrfs's.
+        // From a file: `zstd -c --no-check`. Without its size, the frame would need a larger window than btrfs's.
         let packed = [
             0x28, 0xb5, 0x2f, 0xfd, 0x20, 0x28, 0x5d, 0, 0, 0x28, 0x7a, 0x73, 0x74, 0x64, 0x20, 0x01, 0,
             0x40, 0x16, 0x2d,

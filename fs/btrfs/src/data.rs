@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Bytes of files, held against their checksums: a sector that is wrong is read in every other way that there is.
+//! File data, verified against checksums: a bad sector is read in every other way that there is.
 
 use alloc::vec::Vec;
 use core::cell::RefCell;
@@ -15,18 +15,18 @@ use crate::{
     units::Logical,
 };
 
-/// Bytes that are read before they are held against their checksums: they are still in the processor's cache then.
+/// Bytes that are read before their checksums are verified: few enough to be still in the processor's cache.
 const BATCH: usize = 128 << 10;
 
-/// Reads data.
+/// Reads and verifies data.
 pub struct Data {
-    /// The tree of checksums.
+    /// The checksum tree.
     sums: Tree,
-    /// A sector that was wanted in part: whoever reads on wants the rest.
+    /// A sector of which only a part was read: the next read usually asks for the rest.
     sector: RefCell<Option<(Logical, Vec<u8>)>>,
 }
 
-/// Checksums of data, one sector after the other.
+/// Looks up the checksums of consecutive sectors.
 struct Sums<'a> {
     trees: &'a Trees,
     tree: &'a Tree,
@@ -38,15 +38,15 @@ impl Data {
         Self { sums, sector: RefCell::default() }
     }
 
-    /// Fills `buf` with the bytes at `address`, and checks them.
+    /// Fills `buf` with the data at `address`, verified.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] with the address of a sector that is wrong in every copy, or has no checksum;
-    /// [`Error::Missing`] and [`Error::Io`] where none can be read.
+    /// [`Error::Corrupt`] with the address of a sector that is wrong in every copy or has no checksum;
+    /// [`Error::Missing`] and [`Error::Io`] if none can be read.
     pub fn read(&self, trees: &Trees, address: Logical, buf: &mut [u8]) -> Result<(), Error> {
-        let size = narrow(trees.rules().sector_size);
-        let lead = narrow(address.0.checked_rem(trees.rules().sector_size).unwrap_or(0));
-        // Cannot saturate: `lead` and `tail` are remainders of what they are taken from, or of `size`.
+        let size = narrow(trees.geometry().sector_size);
+        let lead = narrow(address.0.checked_rem(trees.geometry().sector_size).unwrap_or(0));
+        // Cannot saturate: `lead` and `tail` are remainders of what they are subtracted from, or of `size`.
         let head = if lead == 0 { 0 } else { size.saturating_sub(lead).min(buf.len()) };
         let (first, rest) = buf.split_at_mut_checked(head).unwrap_or_default();
         self.read_part(trees, address, lead, first)?;
@@ -58,16 +58,16 @@ impl Data {
         self.read_part(trees, behind, 0, last)
     }
 
-    /// Reads a part of a sector, `lead` bytes behind its start.
+    /// Reads a part of a sector, `lead` bytes past its start.
     fn read_part(&self, trees: &Trees, address: Logical, lead: usize, buf: &mut [u8]) -> Result<(), Error> {
         if buf.is_empty() {
             return Ok(());
         }
-        // Cannot saturate: `lead` is the rest that the address leaves when it is divided.
+        // Cannot saturate: `lead` is the remainder of the address.
         let start = Logical(address.0.saturating_sub(wide(lead)));
         let mut kept = self.sector.borrow_mut();
         if kept.as_ref().is_none_or(|(address, _)| *address != start) {
-            let mut bytes = memory::zeros(narrow(trees.rules().sector_size), "sector")?;
+            let mut bytes = memory::zeros(narrow(trees.geometry().sector_size), "sector")?;
             self.read_whole(trees, start, &mut bytes)?;
             *kept = Some((start, bytes));
         }
@@ -78,13 +78,13 @@ impl Data {
 
     /// Reads whole sectors.
     fn read_whole(&self, trees: &Trees, mut address: Logical, buf: &mut [u8]) -> Result<(), Error> {
-        let size = narrow(trees.rules().sector_size).max(1);
+        let size = narrow(trees.geometry().sector_size).max(1);
         let mut sums = Sums { trees, tree: &self.sums, item: None };
         for batch in buf.chunks_mut(BATCH) {
             trees.storage().read_any(address, batch)?;
             for sector in batch.chunks_mut(size) {
                 let stored = sums.at(address)?;
-                let computed = trees.rules().checksum.sum(sector);
+                let computed = trees.geometry().checksum.sum(sector);
                 if stored != computed {
                     mend(trees, address, sector, stored, computed)?;
                 }
@@ -95,18 +95,17 @@ impl Data {
     }
 }
 
-/// Where the checksum of the sector at `address` stands, if it is the first of its item: with
-/// `BTRFS_EXTENT_CSUM_OBJECTID`.
+/// The key of a checksum item that begins with the sector at `address`; its object is `BTRFS_EXTENT_CSUM_OBJECTID`.
 pub fn sum_key(address: Logical) -> Key {
     Key { objectid: 10u64.wrapping_neg(), kind: kind::EXTENT_CSUM, offset: address.0 }
 }
 
-/// Reads a sector in every way until one is right.
+/// Reads a sector in every possible way until its checksum is right.
 fn mend(trees: &Trees, address: Logical, sector: &mut [u8], stored: Sum, computed: Sum) -> Result<(), Error> {
     let storage = trees.storage();
     for way in 0..storage.ways(address)? {
         if let Ok(rebuilt) = storage.read_in(way, address, sector)
-            && trees.rules().checksum.sum(sector) == stored
+            && trees.geometry().checksum.sum(sector) == stored
         {
             storage.count(rebuilt);
             return Ok(());
@@ -119,7 +118,7 @@ fn mend(trees: &Trees, address: Logical, sector: &mut [u8], stored: Sum, compute
 impl Sums<'_> {
     /// The checksum of the sector at `address`.
     fn at(&mut self, address: Logical) -> Result<Sum, Error> {
-        let (sector, algorithm) = (self.trees.rules().sector_size, self.trees.rules().checksum);
+        let (sector, algorithm) = (self.trees.geometry().sector_size, self.trees.geometry().checksum);
         if let Some(stored) = self.trees.replayed().sum(address) {
             return Ok(algorithm.stored(stored));
         }
@@ -133,7 +132,7 @@ impl Sums<'_> {
     }
 }
 
-/// The checksum of a sector, if it stands in this item.
+/// The checksum of a sector, if this item contains it.
 fn within(item: &Item, address: Logical, sector_size: u64, algorithm: Algorithm) -> Option<Sum> {
     let index = address.0.checked_sub(item.key.offset)?.checked_div(sector_size)?;
     let stored = item.bytes().get(narrow(index).checked_mul(algorithm.size())?..)?;

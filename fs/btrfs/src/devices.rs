@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The devices of a filesystem: those that are there, and those that are not.
+//! The devices of a filesystem, present and missing.
 
 use alloc::{format, rc::Rc, string::String, vec::Vec};
 use core::fmt;
@@ -13,13 +13,13 @@ use crate::{
     units::{DeviceNumber, Location, Uuid},
 };
 
-/// Devices that a filesystem may name: far more than anyone has.
+/// The most devices that a filesystem may name: far more than exist in practice.
 const MOST: usize = 4096;
 
-/// Devices that a message names.
+/// The most devices that a message lists.
 const MOST_LISTED: usize = 64;
 
-/// Names a device: its index among all.
+/// A device, by its index in [`Devices`].
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct DeviceIndex(pub u32);
 
@@ -27,19 +27,19 @@ pub struct DeviceIndex(pub u32);
 #[derive(Clone)]
 pub struct Leg {
     pub name: Name,
-    /// None where nobody gave it.
+    /// `None` for a missing device.
     pub bytes: Option<Rc<dyn BlockRead>>,
-    /// Its index among those that were given.
+    /// Its index among the devices that the caller passed.
     pub given: Option<usize>,
-    /// Its superblock is not the newest: it missed writes, and what it holds counts less than what others do.
+    /// Its superblock is not the newest: it missed writes, so that other devices are preferred.
     pub is_behind: bool,
-    /// How many bytes it has, says the tree of chunks; none where that does not name it.
+    /// Its size in bytes according to the chunk tree; `None` if the chunk tree does not name it.
     pub named_size: Option<u64>,
-    /// It was given as another filesystem's, which this one may have grown from.
+    /// It belongs to a seed that this filesystem may have grown from.
     pub is_seed: bool,
 }
 
-/// What a filesystem knows a device by.
+/// How a filesystem identifies a device.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Name {
     pub number: DeviceNumber,
@@ -50,12 +50,12 @@ pub struct Name {
 #[derive(Clone, Default)]
 pub struct Devices {
     legs: Vec<Leg>,
-    /// By name: a hostile tree names many.
+    /// Sorted by name: a malicious tree may name many.
     by_name: Vec<(Name, DeviceIndex)>,
 }
 
 impl Devices {
-    /// Adds a device that is there.
+    /// Adds a device that is present.
     pub fn add(&mut self, leg: Leg) -> Option<DeviceIndex> {
         let index = DeviceIndex(u32::try_from(self.legs.len()).ok().filter(|_| self.legs.len() < MOST)?);
         let place = self.by_name.partition_point(|(name, _)| *name < leg.name);
@@ -64,10 +64,10 @@ impl Devices {
         Some(index)
     }
 
-    /// The device of this name, which a structure at `at` names; one that is missing if nobody gave it.
+    /// The device with this name, which a structure at `at` refers to; added as missing if the caller did not pass it.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] for more devices than anyone has.
+    /// [`Error::Corrupt`] for more devices than the limit.
     pub fn named(&mut self, name: Name, at: Location) -> Result<DeviceIndex, Error> {
         if let Ok(place) = self.by_name.binary_search_by_key(&name, |(name, _)| *name)
             && let Some((_, index)) = self.by_name.get(place)
@@ -83,14 +83,14 @@ impl Devices {
         self.legs.get(usize::try_from(index.0).ok()?)
     }
 
-    /// Notes that the tree of chunks names a device.
+    /// Notes that the chunk tree names a device, with its size.
     pub fn set_named(&mut self, index: DeviceIndex, size: u64) {
         if let Some(leg) = usize::try_from(index.0).ok().and_then(|index| self.legs.get_mut(index)) {
             leg.named_size = Some(size);
         }
     }
 
-    /// Those that were given and that the tree of chunks names, by their index there.
+    /// The indices, among those that the caller passed, of the devices that the chunk tree names.
     pub fn used(&self) -> Vec<usize> {
         self.legs.iter().filter(|leg| leg.named_size.is_some()).filter_map(|leg| leg.given).collect()
     }
@@ -99,7 +99,7 @@ impl Devices {
         &self.legs
     }
 
-    /// The same, as people count them.
+    /// All devices, sorted by number.
     pub fn by_name(&self) -> impl Iterator<Item = &Leg> {
         self.by_name.iter().filter_map(|(_, index)| self.get(*index))
     }
@@ -111,7 +111,7 @@ impl fmt::Display for Name {
     }
 }
 
-/// The first names behind one another, for messages.
+/// A list of the first names, for messages.
 pub fn list(names: &[Name]) -> String {
     let mut text = String::new();
     for name in names.iter().take(MOST_LISTED) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Directories: entries by name, and in their order.
+//! Directories: entries by name, and in the order of their creation.
 
 use core::ops::ControlFlow;
 
@@ -25,7 +25,7 @@ const LONGEST: usize = 255;
 /// An entry of a directory as it is stored.
 struct Entry<'a> {
     name: &'a [u8],
-    /// What it leads to: an inode of the same subvolume, or another subvolume.
+    /// What it refers to: an inode of the same subvolume, or another subvolume.
     location: Key,
     kind: u8,
     at: Location,
@@ -34,7 +34,7 @@ struct Entry<'a> {
 /// A directory of a subvolume.
 pub struct Directory<'a> {
     pub trees: &'a Trees,
-    /// The tree of the trees' roots.
+    /// The root tree.
     pub roots: &'a Tree,
     pub tree: &'a Tree,
     pub number: InodeNumber,
@@ -44,12 +44,12 @@ impl<'a> Directory<'a> {
     /// The entry of this name.
     ///
     /// # Errors
-    /// [`Error::NotFound`], and what trees say.
+    /// [`Error::NotFound`], and those of trees.
     pub fn lookup(&self, name: &[u8]) -> Result<Node, Error> {
         let key = entry_key(self.number.0, name);
         let Some(item) = self.trees.get(self.tree, key)? else { return Err(Error::NotFound) };
         let mut found = None;
-        // Names of one hash share an item.
+        // Names with the same hash share an item.
         let _ = each_in(&item, &mut |entry| {
             if entry.name != name {
                 return Ok(ControlFlow::Continue(()));
@@ -63,16 +63,16 @@ impl<'a> Directory<'a> {
     /// Calls `each` with every entry, in the order in which they were made.
     ///
     /// # Errors
-    /// What trees say.
+    /// Those of trees.
     pub fn each(&self, each: &mut EachEntry<'_, Node>) -> Result<(), Error> {
         let mut next = Some(Key { objectid: self.number.0, kind: kind::DIR_INDEX, offset: 0 });
-        // It ends: keys only grow.
+        // Terminates: keys only grow.
         while let Some(key) = next {
             let Some(item) = self.trees.at_or_after(self.tree, key)?.filter(|item| item.key.is_beside(key))
             else {
                 break;
             };
-            // One entry has a place: Linux, too, looks at no other.
+            // An index item has one entry: Linux, too, looks at no other.
             let (entry, _) = Entry::parse(item.bytes(), item.place(0))?;
             if each(entry.name, self.node(&entry)?, file_types::of_entry(entry.kind)).is_break() {
                 break;
@@ -82,17 +82,18 @@ impl<'a> Directory<'a> {
         Ok(())
     }
 
-    /// What an entry leads to.
+    /// The node that an entry refers to.
     fn node(&self, entry: &Entry<'_>) -> Result<Node, Error> {
         let (subvolume, number) = (self.tree.id, InodeNumber(entry.location.objectid));
         match entry.location.kind {
             kind::INODE_ITEM => Ok(Node { subvolume, inode: number, is_stub: false }),
             kind::ROOT_ITEM => {
                 let child = TreeId(entry.location.objectid);
-                let place = subvolume::Place { parent: subvolume, directory: self.number, name: entry.name };
-                match subvolume::standing(self.trees, self.roots, child, &place)? {
+                let place =
+                    subvolume::SubvolumePlace { parent: subvolume, directory: self.number, name: entry.name };
+                match subvolume::root_directory_at(self.trees, self.roots, child, &place)? {
                     Some(root) => Ok(Node { subvolume: child, inode: root, is_stub: false }),
-                    // A snapshot of what holds a subvolume has an empty directory in its place.
+                    // In a snapshot, an empty directory replaces each subvolume that its original contains.
                     None => Ok(Node { subvolume, inode: self.number, is_stub: true }),
                 }
             }
@@ -101,10 +102,10 @@ impl<'a> Directory<'a> {
     }
 }
 
-/// The tree that the entry `default` of a directory in the tree of roots leads to.
+/// The tree that the entry `default` of a directory in the root tree refers to.
 ///
 /// # Errors
-/// What trees say.
+/// Those of trees.
 pub fn default(trees: &Trees, roots: &Tree, directory: InodeNumber) -> Result<Option<TreeId>, Error> {
     let key = entry_key(directory.0, b"default");
     let Some(item) = trees.get(roots, key)? else { return Ok(None) };
@@ -118,12 +119,12 @@ pub fn default(trees: &Trees, roots: &Tree, directory: InodeNumber) -> Result<Op
     Ok(found)
 }
 
-/// Where a directory keeps a name: by its hash, `btrfs_name_hash`.
+/// The key of a name's entry in a directory: by its hash, `btrfs_name_hash`.
 pub fn entry_key(directory: u64, name: &[u8]) -> Key {
     Key { objectid: directory, kind: kind::DIR_ITEM, offset: crc32c(!1, name).into() }
 }
 
-/// What is done with an entry.
+/// Called with each entry.
 type Each<'a> = dyn FnMut(Entry<'_>) -> Result<ControlFlow<()>, Error> + 'a;
 
 /// Calls `each` with the entries of an item.
@@ -131,7 +132,7 @@ fn each_in(item: &Item, each: &mut Each<'_>) -> Result<ControlFlow<()>, Error> {
     let all = item.bytes();
     let mut rest = all;
     while !rest.is_empty() {
-        // Cannot saturate: `rest` is an end of `all`.
+        // Cannot saturate: `rest` is a suffix of `all`.
         let at = item.place(all.len().saturating_sub(rest.len()));
         let (entry, behind) = Entry::parse(rest, at)?;
         if each(entry)?.is_break() {
@@ -143,7 +144,7 @@ fn each_in(item: &Item, each: &mut Each<'_>) -> Result<ControlFlow<()>, Error> {
 }
 
 impl<'a> Entry<'a> {
-    /// The entry that `bytes` begin with, which stand at `at`, and what is behind it.
+    /// Parses the entry at the start of `bytes`, which are stored at `at`; returns what follows it, too.
     fn parse(bytes: &'a [u8], at: Location) -> Result<(Self, &'a [u8]), Error> {
         let (raw, name, behind) = named::split::<raw::DirItem>(bytes, at)?;
         if raw.kind & ENCRYPTED != 0 {
@@ -157,7 +158,7 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Reads any bytes as entries, for the fuzz entry point.
+/// Parses any bytes as entries, for the fuzz entry point.
 pub fn parse_any(mut bytes: &[u8]) {
     while let Ok((_, behind)) = Entry::parse(bytes, Logical(0).into()) {
         bytes = behind;
@@ -185,7 +186,7 @@ mod tests {
 
     #[test]
     fn names_have_the_hashes_of_the_kernel() {
-        // Keys of DIR_ITEM as `btrfs inspect-internal dump-tree` shows them.
+        // Keys of DIR_ITEM, as `btrfs inspect-internal dump-tree` prints them.
         assert_eq!(entry_key(6, b"default").offset, 2_378_154_706);
     }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! `struct btrfs_file_extent_item`: what a file has from the byte on that its key says.
+//! `struct btrfs_file_extent_item`: the content of a file from the offset in its key on.
 
 use core::mem::offset_of;
 
@@ -12,21 +12,21 @@ use crate::{corrupt, memory::wide, raw, tree::Item};
 pub const INLINE: u8 = 0;
 pub const REGULAR: u8 = 1;
 pub const PREALLOCATED: u8 = 2;
-/// Where [`raw::FileExtentPlace`] stands, or the data that is inline.
+/// Offset of [`raw::FileExtentPlace`], or of inline data.
 pub const PLACE_AT: usize = size_of::<raw::FileExtent>();
 
-/// The two parts of it.
+/// The two parts of the item.
 pub struct ExtentItem<'a> {
     pub head: &'a raw::FileExtent,
-    /// Where the extent is; none where it is inline.
+    /// Where the extent is; `None` if it is inline.
     pub place: Option<&'a raw::FileExtentPlace>,
-    /// What is inline.
+    /// The inline data.
     pub inline: &'a [u8],
 }
 
 impl<'a> ExtentItem<'a> {
     /// # Errors
-    /// [`Error::Corrupt`] for an item that is too short, or of no known type.
+    /// [`Error::Corrupt`] for an item that is too short, or of an unknown type.
     pub fn parse(item: &'a Item) -> Result<Self, Error> {
         let (head, inline) = item.parse::<raw::FileExtent>("btrfs_file_extent_item")?;
         if head.kind > PREALLOCATED {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The features of a filesystem, by the names of `btrfs inspect-internal dump-super` in small letters.
+//! The features of a filesystem, with the names of `btrfs inspect-internal dump-super` in lower case.
 
 use alloc::{format, string::String, vec::Vec};
 
@@ -31,7 +31,7 @@ const INCOMPAT: &[&str] = &[
 /// `compat_ro_flags`
 const COMPAT_RO: &[&str] = &["free-space-tree", "free-space-tree-valid", "verity", "block-group-tree"];
 
-/// `flags` from bit 33 on: what btrfs-image has made, and what btrfstune did not finish.
+/// `flags` from bit 33 on: images made by btrfs-image, and unfinished operations of btrfstune.
 const FLAGS: &[&str] = &[
     "metadump",
     "metadump-v2",
@@ -52,15 +52,15 @@ pub const FLAG_SEEDING: u64 = 1 << 32;
 pub const METADATA_UUID: u64 = 1 << 10;
 /// `BTRFS_FEATURE_INCOMPAT_NO_HOLES`
 pub const NO_HOLES: u64 = 1 << 9;
-/// What this driver reads: all of [`INCOMPAT`] but extent-tree-v2, raid-stripe-tree and remap-tree. Where free space
-/// is, how quotas count and in which order zones are written makes no difference to a reader.
+/// The supported features: all of [`INCOMPAT`] except extent-tree-v2, raid-stripe-tree and remap-tree. How free space
+/// is stored, how quotas count and in which order zones are written makes no difference to a reader.
 const READ: u64 = 0x1_1fff;
 
-/// Refuses a filesystem with a feature that changes what a reader does and that this driver does not know. Those of
-/// `compat_ro_flags` matter to writers only.
+/// Refuses a filesystem with an unsupported feature. Unknown bits of `compat_ro_flags` are allowed: they matter to
+/// writers only.
 ///
 /// # Errors
-/// [`Error::Unsupported`] naming the first.
+/// [`Error::Unsupported`] naming the first such feature.
 pub fn check(incompat: u64, flags: u64) -> Result<(), Error> {
     let flags = names('F', FIRST_FLAG, FLAGS, flags);
     match names('I', 0, INCOMPAT, incompat & !READ).chain(flags).next() {
@@ -74,8 +74,8 @@ pub fn all(incompat: u64, compat_ro: u64) -> Vec<String> {
     names('I', 0, INCOMPAT, incompat).chain(names('R', 0, COMPAT_RO, compat_ro)).collect()
 }
 
-/// The names of the bits that are set from `first` on, which the first of `names` is for. Bits without a name are shown
-/// by their number, as e2fsprogs does.
+/// The names of the bits that are set, from bit `first` on, to which the first of `names` belongs. Bits without a name
+/// are shown by their number, as in e2fsprogs.
 fn names(kind: char, first: u32, names: &'static [&'static str], bits: u64) -> impl Iterator<Item = String> {
     let set = (first..u64::BITS).filter(move |bit| bits.checked_shr(*bit).unwrap_or(0) & 1 != 0);
     // Cannot saturate: bits are counted from `first` on.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The bytes of files: extents, holes between them, and what is small enough to stand in the tree itself.
+//! File content: extents, holes between them, and inline data in the tree itself.
 
 use alloc::vec::Vec;
 use core::cell::RefCell;
@@ -27,9 +27,9 @@ pub struct Files {
     unpacked: RefCell<Option<(Packed, Vec<u8>)>>,
 }
 
-/// A part of a file that lies together.
+/// A contiguous part of a file.
 struct Extent {
-    /// The bytes of the file.
+    /// Its range of bytes in the file.
     start: u64,
     end: u64,
     content: Content,
@@ -38,24 +38,24 @@ struct Extent {
 enum Content {
     /// Zeros.
     Hole,
-    /// In the item, behind its fixed part.
+    /// In the item, after its fixed part.
     Inline {
         item: Item,
         method: Option<Method>,
     },
-    /// On the disk at this address.
+    /// Uncompressed, at this address.
     Plain(Logical),
     Packed(Packed),
 }
 
-/// A compressed extent, and the part of it that a file has.
+/// A compressed extent, and the part of it that belongs to the file.
 #[derive(Clone, Copy)]
 struct Packed {
     method: Method,
-    /// Where it is on the disk, and how much.
+    /// Its address, and its length there.
     address: Logical,
     length: usize,
-    /// What it unpacks to, and where in that the part begins.
+    /// Its unpacked length, and where the file's part begins in it.
     unpacked: usize,
     skip: usize,
 }
@@ -65,11 +65,11 @@ impl Files {
         Self { data, unpacked: RefCell::default() }
     }
 
-    /// Fills `buf` from the file's bytes at `offset`; yields how many there were.
+    /// Fills `buf` from the file's content at `offset`; returns how many bytes there were.
     ///
     /// # Errors
-    /// [`Error::Corrupt`], [`Error::Unsupported`] for a compression or encryption that is not known, and what trees and
-    /// devices say.
+    /// [`Error::Corrupt`], [`Error::Unsupported`] for an unknown compression or for encryption, and those of trees and
+    /// devices.
     pub fn read(
         &self,
         trees: &Trees,
@@ -78,13 +78,13 @@ impl Files {
         offset: u64,
         buf: &mut [u8],
     ) -> Result<usize, Error> {
-        // Saturates behind the end, where a file has nothing.
+        // Saturates past the end of the file, where there is nothing to read.
         let length = narrow(inode.attr.size.saturating_sub(offset)).min(buf.len());
         let mut done = 0_usize;
-        // It ends: each extent ends behind the place that it was looked for.
+        // Terminates: each extent ends past the offset that was looked up.
         while let Some(rest) = buf.get_mut(done..length).filter(|rest| !rest.is_empty()) {
-            // Cannot saturate: no more than the file's size; and what `find` yields begins at or before `at`, and ends
-            // behind it.
+            // Cannot saturate: no more than the file's size; and what `find` returns begins at or before `at`, and ends
+            // past it.
             let at = offset.saturating_add(wide(done));
             let extent = Extent::find(trees, tree, inode, at)?;
             let count = narrow(extent.end.saturating_sub(at)).min(rest.len());
@@ -95,7 +95,7 @@ impl Files {
         Ok(done)
     }
 
-    /// Fills `buf` from the bytes of an extent `skip` bytes behind its start.
+    /// Fills `buf` from an extent, `skip` bytes past its start.
     fn read_extent(
         &self,
         trees: &Trees,
@@ -114,14 +114,14 @@ impl Files {
                     return Ok(());
                 };
                 let mut bytes =
-                    // Cannot saturate: data in an item begins at 0.
+                    // Cannot saturate: inline data begins at 0.
                     memory::zeros(narrow(extent.end.saturating_sub(extent.start)), "inline extent")?;
                 let place = item.place(PLACE_AT);
-                method.unpack(stored, &mut bytes, narrow(trees.rules().sector_size), place)?;
+                method.unpack(stored, &mut bytes, narrow(trees.geometry().sector_size), place)?;
                 copy(&bytes, narrow(skip), buf);
             }
             Content::Packed(packed) => {
-                // Cannot saturate: both are within what the extent unpacks to, which has at most `LONGEST` bytes.
+                // Cannot saturate: both are within the unpacked extent, which has at most `LONGEST` bytes.
                 let skip = packed.skip.saturating_add(narrow(skip));
                 self.read_packed(trees, inode, packed, skip, buf)?;
             }
@@ -136,7 +136,7 @@ impl Files {
         }
     }
 
-    /// Fills `buf` with what a compressed extent unpacks to, from byte `skip` of that.
+    /// Fills `buf` from a compressed extent, starting at byte `skip` of its unpacked content.
     fn read_packed(
         &self,
         trees: &Trees,
@@ -152,9 +152,9 @@ impl Files {
         }
         let mut stored = memory::zeros(packed.length, "compressed extent")?;
         self.read_data(trees, inode, packed.address, &mut stored)?;
-        let sector_size = narrow(trees.rules().sector_size);
+        let sector_size = narrow(trees.geometry().sector_size);
         if skip == 0 && buf.len() == packed.unpacked {
-            // Whoever reads all of it does not come back for a part.
+            // A read of the whole extent is not followed by one of a part.
             return packed.method.unpack(&stored, buf, sector_size, packed.address);
         }
         let mut bytes = memory::zeros(packed.unpacked, "unpacked extent")?;
@@ -166,14 +166,14 @@ impl Files {
 }
 
 impl Packed {
-    /// Whether both unpack to the same bytes.
+    /// Whether both have the same unpacked content.
     fn is_same(&self, other: &Self) -> bool {
         let of = |packed: &Self| (packed.address, packed.length, packed.method, packed.unpacked);
         of(self) == of(other)
     }
 }
 
-/// Fills `buf` from byte `skip` on; what ends before is zeros.
+/// Fills `buf` from `bytes`, starting at byte `skip`, padded with zeros.
 fn copy(bytes: &[u8], skip: usize, buf: &mut [u8]) {
     let source = bytes.get(skip..).unwrap_or_default();
     let length = source.len().min(buf.len());
@@ -184,24 +184,24 @@ fn copy(bytes: &[u8], skip: usize, buf: &mut [u8]) {
 }
 
 impl Extent {
-    /// The extent or hole with the byte `at` of a file.
+    /// The extent or hole that contains byte `at` of a file.
     fn find(trees: &Trees, tree: &Tree, inode: &Inode, at: u64) -> Result<Self, Error> {
         let key = Key { objectid: inode.number.0, kind: kind::EXTENT_DATA, offset: at };
         let item = trees.at_or_before(tree, key)?.filter(|item| item.key.is_beside(key));
         if let Some(item) = item {
-            let extent = Self::of(item, trees.rules().sector_size)?;
+            let extent = Self::of(item, trees.geometry().sector_size)?;
             if at < extent.end {
                 return Ok(extent);
             }
         }
-        // An item at this very place has nothing, or it would have been the one.
+        // An item at `at` itself would have been found above, unless it is empty.
         let next = key.next().map_or(Ok(None), |next| trees.at_or_after(tree, next))?;
         let next = next.filter(|item| item.key.is_beside(key));
         let end = next.map_or(u64::MAX, |item| item.key.offset);
         Ok(Self { start: at, end, content: Content::Hole })
     }
 
-    /// What an item says.
+    /// Parses an extent item.
     fn of(item: Item, sector_size: u64) -> Result<Self, Error> {
         let start = item.key.offset;
         let ExtentItem { head: raw, place, inline } = ExtentItem::parse(&item)?;
@@ -212,7 +212,7 @@ impl Extent {
         let fail = |fault, structure, found: u64| Err(corrupt(fault, structure, item.place(0), found));
         let size = raw.ram_bytes.get();
         let Some(place) = place else {
-            // Only the first bytes stand in the tree, and nothing is behind them up to the end of their sector.
+            // Inline data is always the start of a file, which is zero from its end to the end of the sector.
             if start != 0 || size > compressed::LONGEST || (method.is_none() && size > wide(inline.len())) {
                 return fail(Fault::Range, "btrfs_file_extent_item.ram_bytes", size);
             }
@@ -239,14 +239,14 @@ impl Extent {
                 let (length, unpacked, skip) = (narrow(stored), narrow(size), narrow(skip));
                 Content::Packed(Packed { method, address: Logical(address), length, unpacked, skip })
             }
-            // No other is left.
+            // No other case is left.
             _ => return fail(Fault::Range, "btrfs_file_extent_item.offset", skip),
         };
         Ok(Self { start, end, content })
     }
 }
 
-/// Whether `length` bytes behind `skip` are among `all`.
+/// Whether `length` bytes at `skip` fit in `all` bytes.
 fn is_within(skip: u64, length: u64, all: u64) -> bool {
     skip.checked_add(length).is_some_and(|end| end <= all)
 }
@@ -261,13 +261,13 @@ mod tests {
     use crate::{
         checksum::Algorithm,
         extent_item::INLINE,
-        scene::{NODE, Scene, tree},
+        test_image::{NODE, TestImage, tree},
         units::{InodeNumber, TreeId},
     };
 
     const ROOT: u64 = 16 * NODE;
     const SUMS: u64 = 17 * NODE;
-    /// Where data stands.
+    /// The address of the data.
     const DATA: u64 = 64 * NODE;
     const SECTOR: usize = 4096;
 
@@ -289,12 +289,12 @@ mod tests {
         Inode { number: InodeNumber(300), attr, has_sums, place: Logical(0).into() }
     }
 
-    /// The head of an extent that unpacks to so many bytes.
+    /// The head of an extent with this unpacked size.
     fn head(kind: u8, compression: u8, size: u64) -> Vec<u8> {
         [&9u64.to_le_bytes()[..], &size.to_le_bytes(), &[compression, 0, 0, 0, kind]].concat()
     }
 
-    /// An extent: address and length on the disk, where in that it begins, and how much the file has.
+    /// An extent: address and length on disk, where in it the file's part begins, and the length of that.
     fn extent(head: Vec<u8>, place: [u64; 4]) -> Vec<u8> {
         place.iter().fold(head, |bytes, word| [&bytes[..], &word.to_le_bytes()].concat())
     }
@@ -303,8 +303,8 @@ mod tests {
         (0..length).map(|at| ((at * 7) ^ (at >> 8)) as u8).collect()
     }
 
-    /// A file of these extents, over data of ten sectors with checksums.
-    fn scene(extents: &[(u64, Vec<u8>)]) -> Scene {
+    /// A file with these extents, over data of ten sectors with checksums.
+    fn image(extents: &[(u64, Vec<u8>)]) -> TestImage {
         let data = noise(10 * SECTOR);
         let sums: Vec<u8> = data
             .chunks(SECTOR)
@@ -313,15 +313,15 @@ mod tests {
         let sum_key = Key { objectid: 10u64.wrapping_neg(), kind: kind::EXTENT_CSUM, offset: DATA };
         let items: Vec<(Key, &[u8])> =
             extents.iter().map(|(start, bytes)| (key(*start), &bytes[..])).collect();
-        Scene::new().with(DATA, &data).leaf(TreeId::SUMS, SUMS, &[(sum_key, &sums)]).leaf(
+        TestImage::new().with(DATA, &data).leaf(TreeId::SUMS, SUMS, &[(sum_key, &sums)]).leaf(
             TreeId::TOP,
             ROOT,
             &items,
         )
     }
 
-    fn read(scene: Scene, inode: &Inode, offset: u64, length: usize) -> Result<Vec<u8>, Error> {
-        let trees = scene.trees();
+    fn read(image: TestImage, inode: &Inode, offset: u64, length: usize) -> Result<Vec<u8>, Error> {
+        let trees = image.trees();
         let files = Files::new(Data::new(tree(TreeId::SUMS, SUMS, 0)));
         let mut buf = vec![0xee; length];
         let read = files.read(&trees, &tree(TreeId::TOP, ROOT, 0), inode, offset, &mut buf)?;
@@ -329,7 +329,7 @@ mod tests {
         Ok(buf)
     }
 
-    /// Two sectors from the third on, a hole of two, one sector from the first on, and two allocated.
+    /// Two sectors from the third on, a hole of two, one sector from the first on, and two preallocated.
     fn pieces() -> Vec<(u64, Vec<u8>)> {
         let all = 10 * SECTOR as u64;
         let sectors = |count: u64| count * SECTOR as u64;
@@ -353,7 +353,7 @@ mod tests {
         {
             for has_sums in [true, false] {
                 let found =
-                    read(scene(&pieces()), &inode(size as u64, has_sums), offset as u64, length).unwrap();
+                    read(image(&pieces()), &inode(size as u64, has_sums), offset as u64, length).unwrap();
                 let wanted = &whole[offset.min(size)..size.min(offset + length)];
                 assert!(found == wanted, "{offset}..+{length}, {has_sums}");
             }
@@ -363,28 +363,28 @@ mod tests {
     #[test]
     fn what_stands_in_the_tree_ends_with_its_size() {
         let bytes = [head(INLINE, 0, 5), b"small".to_vec()].concat();
-        let found = read(scene(&[(0, bytes.clone())]), &inode(8, true), 0, 100).unwrap();
+        let found = read(image(&[(0, bytes.clone())]), &inode(8, true), 0, 100).unwrap();
         assert_eq!(found, b"small\0\0\0");
-        assert_eq!(read(scene(&[(0, bytes)]), &inode(5, true), 2, 2).unwrap(), b"al");
-        // One of nothing is a hole up to the next.
+        assert_eq!(read(image(&[(0, bytes)]), &inode(5, true), 2, 2).unwrap(), b"al");
+        // An empty one is a hole up to the next.
         let sector = SECTOR as u64;
         let next = extent(head(REGULAR, 0, sector), [DATA, sector, 0, sector]);
         let found =
-            read(scene(&[(0, head(INLINE, 0, 0)), (sector, next)]), &inode(2 * sector, true), 0, 2 * SECTOR);
+            read(image(&[(0, head(INLINE, 0, 0)), (sector, next)]), &inode(2 * sector, true), 0, 2 * SECTOR);
         assert!(found.unwrap() == [vec![0; SECTOR], noise(SECTOR)].concat());
     }
 
     #[test]
     fn a_wrong_sector_and_one_without_checksum_are_named() {
-        let damaged = scene(&pieces()).with(DATA + 3 * SECTOR as u64, &[0]);
+        let damaged = image(&pieces()).with(DATA + 3 * SECTOR as u64, &[0]);
         assert_eq!(read(damaged, &inode(100, true), 0, 100).unwrap().len(), 100, "the first sector is sound");
-        let damaged = scene(&pieces()).with(DATA + 3 * SECTOR as u64 + 1, &[0]);
+        let damaged = image(&pieces()).with(DATA + 3 * SECTOR as u64 + 1, &[0]);
         let Err(Error::Corrupt(error)) = read(damaged, &inode(9000, true), 0, 9000) else {
             panic!("not found out")
         };
         assert_eq!((error.structure, error.offset), ("data of btrfs_csum_item", DATA + 3 * SECTOR as u64));
         let beyond = extent(head(REGULAR, 0, 4096), [DATA + 10 * SECTOR as u64, 4096, 0, 4096]);
-        let Err(Error::Corrupt(error)) = read(scene(&[(0, beyond)]), &inode(10, true), 0, 10) else {
+        let Err(Error::Corrupt(error)) = read(image(&[(0, beyond)]), &inode(10, true), 0, 10) else {
             panic!("no checksum")
         };
         assert_eq!(error.structure, "data without btrfs_csum_item");
@@ -392,7 +392,7 @@ mod tests {
 
     #[test]
     fn extents_that_lead_elsewhere_are_refused() {
-        let structure = |bytes: Vec<u8>| match read(scene(&[(0, bytes)]), &inode(10_000, false), 0, 10_000) {
+        let structure = |bytes: Vec<u8>| match read(image(&[(0, bytes)]), &inode(10_000, false), 0, 10_000) {
             Err(Error::Corrupt(Corrupt { structure, .. })) => structure,
             Err(error) if error == unsupported("encrypted files") => "encrypted",
             Err(Error::Unsupported(_)) => "unsupported",
@@ -426,8 +426,8 @@ mod tests {
         packed.resize(packed.len().next_multiple_of(SECTOR), 0);
         let length = packed.len() as u64;
         let place = [DATA + 64 * NODE, length, 8192, 65_536];
-        let scene = scene(&[(0, extent(head(REGULAR, 1, 131_072), place))]).with(DATA + 64 * NODE, &packed);
-        let trees = scene.trees();
+        let image = image(&[(0, extent(head(REGULAR, 1, 131_072), place))]).with(DATA + 64 * NODE, &packed);
+        let trees = image.trees();
         let files = Files::new(Data::new(tree(TreeId::SUMS, SUMS, 0)));
         let inode = inode(70_000, false);
         for (offset, size) in [(0, 65_536), (100, 10), (60_000, 20_000)] {

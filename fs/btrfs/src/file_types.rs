@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Types of files, as the entries of directories and the modes of inodes say them.
+//! File types, as stored in directory entries and in inode modes.
 
 use filesystem::FileType;
 
-/// `BTRFS_FT_*`, the type in `st_mode`, and what both mean.
+/// `BTRFS_FT_*`, the type bits of `st_mode`, and the type that both stand for.
 const TYPES: [(u8, u32, FileType); 7] = [
     (1, 0o10, FileType::File),
     (2, 0o04, FileType::Directory),
@@ -14,17 +14,17 @@ const TYPES: [(u8, u32, FileType); 7] = [
     (7, 0o12, FileType::Symlink),
 ];
 
-/// What `btrfs_dir_item.type` says; none for values that say nothing: the inode decides.
+/// The type in `btrfs_dir_item.type`; `None` for an unknown value: the inode decides.
 pub fn of_entry(stored: u8) -> Option<FileType> {
     TYPES.iter().find(|(entry, ..)| *entry == stored).map(|(.., kind)| *kind)
 }
 
-/// What `btrfs_inode_item.mode` says; none for a mode of no file.
+/// The type in `btrfs_inode_item.mode`; `None` for an invalid mode.
 pub fn of_mode(mode: u32) -> Option<FileType> {
     TYPES.iter().find(|(_, bits, _)| *bits == mode >> 12).map(|(.., kind)| *kind)
 }
 
-/// What entries say of an inode with this mode: `btrfs_inode_type`.
+/// The type that directory entries store for an inode with this mode: `btrfs_inode_type`.
 pub fn entry_of_mode(mode: u32) -> u8 {
     TYPES.iter().find(|(_, bits, _)| *bits == mode >> 12).map_or(0, |(entry, ..)| *entry)
 }

@@ -13,17 +13,17 @@ use crate::{
     compressed::Method,
     devices::Devices,
     directory, log,
-    node::{self, Key, Rules, Wanted},
+    node::{self, Geometry, Key, Wanted},
     superblock,
     units::{Generation, Logical, Physical, TreeId, Uuid},
 };
 
-/// Nodes that are visited: more than a small input can honestly hold.
+/// The most nodes that one input is walked for: more than a small valid image holds.
 const MOST: usize = 256;
 
-/// Fuzz entry point: any bytes give a value or an error, and so does everything in them.
+/// Fuzz entry point: any bytes, and everything read from them, must give a value or an error.
 ///
-/// Read as a device, and by every parser that stands behind a checksum.
+/// The bytes are read as a device, and by every parser that normally comes after a checksum.
 pub fn fuzz(data: &[u8]) {
     parsers(data);
     let Ok(btrfs) = Btrfs::open(vec![Rc::new(data.to_vec())]) else { return };
@@ -35,7 +35,7 @@ pub fn fuzz(data: &[u8]) {
         if let Ok(attr) = btrfs.attr(&node) {
             let _ = btrfs.read_at(&node, 0, &mut buf);
             let _ = btrfs.read_at(&node, attr.size / 2, &mut buf);
-            // Saturates for an empty file, which is read from its start.
+            // Saturates for an empty file, which is read from offset 0.
             let _ = btrfs.read_at(&node, attr.size.saturating_sub(1), &mut buf);
         }
         let _ = btrfs.read_link(&node);
@@ -66,8 +66,8 @@ fn parsers(data: &[u8]) {
         let _ = chunks.finish();
         let _ = chunks.find(Logical(1 << 20));
     }
-    // The first byte is the level, and the checksum is made right.
-    let rules = Rules {
+    // The first byte is the level; the checksum is made right.
+    let geometry = Geometry {
         checksum: Algorithm::Crc32c,
         node_size: data.len(),
         sector_size: 4096,
@@ -76,5 +76,5 @@ fn parsers(data: &[u8]) {
     let level = data.first().map_or(0, |byte| byte % 2);
     let (address, generation) = (Logical(0), Generation(0));
     let wanted = Wanted { address, level, generation, tree: TreeId(0), first: None };
-    node::parse_any(data, &wanted, &rules);
+    node::parse_any(data, &wanted, &geometry);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Inodes: what a file is, and whom it belongs to.
+//! Inodes: type, owner, size and times of a file.
 
 use filesystem::{Attr, Error, Fault, FileType, Timestamp};
 
@@ -18,9 +18,9 @@ const NODATASUM: u64 = 1;
 pub struct Inode {
     pub number: InodeNumber,
     pub attr: Attr,
-    /// Its data has checksums, where it stands in extents of its own.
+    /// Its data has checksums, if it is in extents of its own.
     pub has_sums: bool,
-    /// Where it stands.
+    /// Where it is stored.
     pub place: Location,
 }
 
@@ -28,7 +28,7 @@ impl Inode {
     /// Reads an inode.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] when a directory names one that is not there, or it is no file of any kind.
+    /// [`Error::Corrupt`] if it does not exist, though a directory names it, or has an unknown type.
     pub fn read(trees: &Trees, tree: &Tree, number: InodeNumber) -> Result<Self, Error> {
         let key = Key { objectid: number.0, kind: kind::INODE_ITEM, offset: 0 };
         let Some(item) = trees.get(tree, key)? else {
@@ -47,15 +47,15 @@ impl Inode {
         Ok(Self { number, attr, has_sums: raw.flags.get() & NODATASUM == 0, place: item.place(0) })
     }
 
-    /// The attributes of an empty directory in this one, which stands for a subvolume: `new_simple_dir` of Linux. The
-    /// time there is that of looking at it.
+    /// The attributes of an empty directory in this one, in place of a subvolume: `new_simple_dir` of Linux. Linux sets
+    /// its time to that of the lookup.
     pub fn stub(&self) -> Attr {
         let Attr { uid, gid, .. } = self.attr;
         let (modified, device) = (Timestamp::default(), (0, 0));
         Attr { kind: FileType::Directory, mode: 0o755, uid, gid, size: 0, links: 1, modified, device }
     }
 
-    /// Checks that it is of this kind.
+    /// Checks that it has this type.
     ///
     /// # Errors
     /// [`Error::WrongType`] otherwise.

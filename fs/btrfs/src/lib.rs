@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! btrfs, read-only: every profile, healthy and degraded.
 //!
-//! A filesystem has one device or several. What a missing or lying device held is answered from another copy or from
-//! parity, as far as the profile can; all metadata, and all data that has checksums, is held against them.
+//! A filesystem has one device or several. What a missing or corrupt device stored is read from another copy or rebuilt
+//! from parity, as far as the profile allows; all metadata, and all data that has checksums, is verified.
 //!
 //! ```
 //! # fn read(disks: Vec<std::rc::Rc<dyn block::BlockRead>>) -> Result<(), filesystem::Error> {
@@ -16,7 +16,7 @@
 //! ```
 //!
 //! Errors in trees name the address of a node (`bytenr`), as `btrfs inspect-internal dump-tree -b` takes it, and a byte
-//! there; those in data an address; those in a superblock a byte of its device.
+//! in the node; errors in data name an address; errors in a superblock name a byte of its device.
 //!
 //! Sources: Linux, include/uapi/linux/btrfs_tree.h and fs/btrfs; btrfs-progs, Documentation/dev/On-disk-format.rst.
 #![no_std]
@@ -47,12 +47,12 @@ mod node;
 mod nodes;
 mod profile;
 mod raw;
-#[cfg(test)]
-mod scene;
 mod storage;
 mod subvolume;
 mod summary;
 mod superblock;
+#[cfg(test)]
+mod test_image;
 mod tree;
 mod units;
 
@@ -87,24 +87,25 @@ pub struct Btrfs {
     superblock: Superblock,
     trees: Trees,
     files: Files,
-    /// The root of the subvolume that is mounted where nobody says which.
+    /// The root of the default subvolume.
     default: Node,
     root: Node,
     warnings: Vec<Error>,
-    /// The memory that the replayed log takes of what all filesystems share; given back when this is dropped.
+    /// The replayed log's share of the memory that all filesystems share; released on drop.
     _replayed: Claim,
 }
 
-/// Names a file, directory or link.
+/// Identifies a file, directory or link.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Node {
     subvolume: TreeId,
     inode: InodeNumber,
-    /// It is an empty directory in the directory `inode`: a snapshot has it where its original has a subvolume.
+    /// It is an empty directory in the directory `inode`: a snapshot has one wherever its original contains a
+    /// subvolume.
     is_stub: bool,
 }
 
-/// Whether the superblock's magic number stands on the device.
+/// Whether the device has the magic number of a btrfs superblock.
 ///
 /// # Errors
 /// [`Error::Io`] when the device fails. A device that is too small holds no btrfs: that is not an error.
@@ -113,18 +114,18 @@ pub fn probe(device: &dyn BlockRead) -> Result<bool, Error> {
 }
 
 impl Btrfs {
-    /// Opens the filesystem of these devices, in any order; some may be missing. Seeds that it grew from have another
-    /// fsid, and seeds that it did not grow from are left alone.
+    /// Opens the filesystem on these devices, in any order; some may be missing. Seeds that it grew from have another
+    /// fsid and are found among the devices; seeds that it did not grow from are ignored.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] for a damaged superblock or tree, for devices of two filesystems, and for two devices of one
-    /// number: of a copy nobody can say what is current. [`Error::Unsupported`] naming a feature. [`Error::Missing`]
-    /// naming devices without which not even the tree of trees can be read.
+    /// [`Error::Corrupt`] for a damaged superblock or tree, for devices of two filesystems, and for two devices with
+    /// the same number: of two copies, either may be the current one. [`Error::Unsupported`] naming a feature.
+    /// [`Error::Missing`] naming devices without which not even the root tree can be read.
     pub fn open(devices: Vec<Rc<dyn BlockRead>>) -> Result<Self, Error> {
         Self::open_within(devices, &MemoryBudget::default())
     }
 
-    /// The same beside other filesystems, with which it shares this memory.
+    /// The same, with a memory budget that it shares with other filesystems.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -136,7 +137,7 @@ impl Btrfs {
         let default = subvolume::expect_root(&trees, &roots, default)?.node();
         let recovered = log::of(&superblock, &trees, memory.left_for_log());
         if superblock.log.is_some() {
-            // Nobody reads its nodes again, and what they take in memory is wanted for what it has changed.
+            // Its nodes are not read again, and the replayed items need their memory.
             trees.forget();
         }
         let kept = recovered.and_then(|replayed| {
@@ -146,52 +147,53 @@ impl Btrfs {
         });
         let replayed = kept.unwrap_or_else(|error| {
             warnings.push(degraded(format!(
-                "its tree log cannot be replayed ({error}): what was synchronised last before a crash is missing"
+                "its tree log cannot be replayed ({error}): the last changes before a crash are missing; mount it once \
+                with Linux"
             )));
             memory.cache()
         });
         if superblock.has_errors() {
-            warnings.push(degraded("errors were detected when it was in use"));
+            warnings.push(degraded("errors were detected while it was mounted: run btrfs check"));
         }
         let files = Files::new(data::Data::new(sums));
         Ok(Self { superblock, trees, files, default, root: default, warnings, _replayed: replayed })
     }
 
-    /// The same, from another root: that of a subvolume.
+    /// The same filesystem with another root: that of a subvolume.
     #[must_use]
     pub fn with_root(self, root: Node) -> Self {
         Self { root, ..self }
     }
 
-    /// The devices that the filesystem has and nobody gave.
+    /// The missing devices.
     pub fn missing(&self) -> Vec<Missing> {
         self.trees.storage().missing()
     }
 
-    /// Which of the devices that were given it stands on, by index: a seed that it did not grow from is none.
+    /// The indices of the passed devices that belong to it; a seed that it did not grow from does not.
     pub fn used(&self) -> Vec<usize> {
         self.trees.storage().devices.used()
     }
 
-    /// The profiles of its chunks: several, where a conversion was not finished.
+    /// The profiles of its chunks: several after an unfinished conversion.
     pub fn profiles(&self) -> Profiles {
         Profiles::of(self.trees.storage().chunks.all())
     }
 
-    /// Bytes that were answered from another copy than the first, or by parity.
+    /// Bytes that were read from another copy than the first, or rebuilt from parity.
     pub fn rebuilt(&self) -> u64 {
         self.trees.storage().rebuilt()
     }
 
-    /// Items that differ from the last transaction, since a tree log was replayed in memory; 0 without one.
+    /// How many items the replay of a tree log changed; 0 without one.
     pub fn replayed(&self) -> usize {
         self.trees.replayed().count()
     }
 
-    /// Whether the bytes of a file are held against checksums. Without them nobody can tell which copy is right.
+    /// Whether a file's data has checksums. Without them it is unknown which of several copies is right.
     ///
     /// # Errors
-    /// Where the node cannot be read.
+    /// Those of reading its inode.
     pub fn has_checksums(&self, node: &Node) -> Result<bool, Error> {
         Ok(self.inode(node)?.1.has_sums)
     }
@@ -199,7 +201,7 @@ impl Btrfs {
     /// All subvolumes and snapshots that have a path, the one at the top first.
     ///
     /// # Errors
-    /// What is damaged or missing of the trees; [`Error::TooLarge`] for more than 65 536, or more than 4 MiB of paths.
+    /// Those of reading trees; [`Error::TooLarge`] for more than 65 536 subvolumes, or more than 4 MiB of paths.
     pub fn subvolumes(&self) -> Result<Vec<Subvolume>, Error> {
         match self.found_subvolumes() {
             (_, Some(error)) => Err(error),
@@ -207,7 +209,7 @@ impl Btrfs {
         }
     }
 
-    /// The same as far as they can be read, and why there may be more.
+    /// As many of them as can be read, and why there may be more.
     pub fn found_subvolumes(&self) -> (Vec<Subvolume>, Option<Error>) {
         let subvolume::Listing { found, rest } =
             subvolume::Listing::read(&self.trees, &self.superblock.roots);
@@ -219,7 +221,7 @@ impl Btrfs {
         self.default
     }
 
-    /// The root of the subvolume at the top, which all others stand in.
+    /// The root of the top-level subvolume, which contains all others.
     ///
     /// # Errors
     /// As [`subvolumes`](Self::subvolumes).
@@ -234,7 +236,7 @@ impl Btrfs {
         Ok((tree, inode))
     }
 
-    /// Calls `then` with a directory, unless it is an empty one in place of a subvolume.
+    /// Calls `then` with a directory; returns `none` for an empty one in place of a subvolume.
     fn in_directory<T>(
         &self,
         node: &Node,
@@ -302,7 +304,7 @@ impl FileSystem for Btrfs {
     }
 }
 
-/// An error about the bytes at a place: of a node, of the filesystem's space of addresses, or of a device.
+/// An error about the bytes at a place: in a node, at an address of the filesystem, or on a device.
 fn corrupt(fault: Fault, structure: &'static str, at: impl Into<Location>, found: impl Into<u64>) -> Error {
     let (Location { origin, offset }, found) = (at.into(), found.into());
     Error::Corrupt(Corrupt { format: Format::Btrfs, fault, structure, origin, offset, found })
@@ -312,7 +314,7 @@ fn unsupported(feature: impl Into<alloc::borrow::Cow<'static, str>>) -> Error {
     Error::Unsupported(Unsupported { format: Format::Btrfs, feature: feature.into() })
 }
 
-/// A warning about the whole.
+/// A warning about the whole filesystem.
 fn degraded(state: impl Into<alloc::borrow::Cow<'static, str>>) -> Error {
     Error::Degraded(filesystem::Degraded { format: Format::Btrfs, state: state.into() })
 }

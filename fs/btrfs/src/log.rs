@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The tree log: what was written by fsync since the last transaction, replayed in memory as Linux replays it before it
-//! mounts (fs/btrfs/tree-log.c).
+//! The tree log: what fsync wrote since the last transaction, replayed in memory as Linux replays it before it mounts
+//! (fs/btrfs/tree-log.c).
 //!
-//! A subvolume in which something was synchronised has a log: a tree of the items that changed, not a list of what
-//! happened. Inodes come into the subvolume first, then what logged directories have gained and lost, then all other
-//! names and extents. Nothing is written: what is different stands in front of the subvolume's tree.
+//! Each subvolume in which a file was synced has a log: a tree of the items that changed, not a list of operations. The
+//! replay first applies inodes, then the entries that logged directories lost and gained, then all other names, and
+//! extents. Nothing is written: the changes take precedence over the subvolume's tree.
 
 mod directories;
 mod extents;
@@ -32,28 +32,28 @@ use crate::{
 pub use items::{Edited, Items};
 
 use items::{Edits, Nothing};
-use replay::{Budget, Log, Replay, Rules};
+use replay::{Budget, Log, Parameters, Replay};
 use sums::{Scale, Sums};
 
-/// What the logs of a filesystem change.
+/// The changes in the logs of a filesystem.
 #[derive(Default)]
 pub struct Replayed {
-    /// By number.
+    /// Sorted by number.
     subvolumes: Vec<(TreeId, Edits)>,
     sums: Sums,
     scale: Scale,
-    /// Bytes of memory that this takes, those of the logs themselves included.
+    /// Bytes of memory that this takes, including the logs themselves.
     kept: usize,
 }
 
 impl Replayed {
-    /// What differs in a tree, if anything does.
+    /// The changes of a tree, if there are any.
     pub fn edits(&self, tree: TreeId) -> Option<&Edits> {
         let at = self.subvolumes.binary_search_by_key(&tree, |(id, _)| *id).ok()?;
         self.subvolumes.get(at).map(|(_, edits)| edits)
     }
 
-    /// The checksum of a sector of data that was written after the tree of checksums.
+    /// The checksum of a sector that was written after the last change of the checksum tree.
     pub fn sum(&self, address: Logical) -> Option<&[u8]> {
         self.sums.at(address, self.scale)
     }
@@ -63,42 +63,42 @@ impl Replayed {
         self.kept
     }
 
-    /// How many items differ.
+    /// How many items changed.
     pub fn count(&self) -> usize {
         // Cannot saturate: counts of items in memory.
         self.subvolumes.iter().map(|(_, edits)| edits.count()).fold(0, usize::saturating_add)
     }
 }
 
-/// Replays the logs of a filesystem that has any, in no more than `most` bytes of memory.
+/// Replays the logs of a filesystem, if it has any, with at most `most` bytes of memory.
 ///
 /// # Errors
 /// As [`replay`].
 pub fn of(superblock: &Superblock, trees: &Trees, most: usize) -> Result<Replayed, Error> {
     let Some(logs) = &superblock.log else { return Ok(Replayed::default()) };
-    let rules = Rules {
+    let parameters = Parameters {
         sector_size: superblock.sector_size.into(),
         node_size: narrow(superblock.node_size.into()),
         sum_size: superblock.checksum.size(),
         has_no_holes: superblock.incompat & features::NO_HOLES != 0,
         generation: logs.generation,
     };
-    replay(trees, &superblock.roots, logs, rules, Budget::of(trees.storage(), most))
+    replay(trees, &superblock.roots, logs, parameters, Budget::of(trees.storage(), most))
 }
 
-/// Replays all logs, whose roots stand in the tree `logs`. Logs of subvolumes that are gone are left out.
+/// Replays all logs, whose roots are in the tree `logs`. Logs of deleted subvolumes are ignored.
 ///
 /// # Errors
-/// Where a node of a log or of its subvolume cannot be read; [`Error::Corrupt`] where they are damaged, or contradict
-/// each other; [`Error::NoMemory`] and [`Error::Unsupported`] for logs that are larger than any real one.
+/// [`Error::Corrupt`] for a damaged node or item, and if a log and its subvolume contradict each other; those of
+/// reading nodes; [`Error::NoMemory`] and [`Error::Unsupported`] for logs larger than any real one.
 fn replay(
     trees: &Trees,
     roots: &Tree,
     logs: &Tree,
-    rules: Rules,
+    parameters: Parameters,
     budget: Budget<'_>,
 ) -> Result<Replayed, Error> {
-    let mut replayed = Replayed { scale: rules.scale(), ..Replayed::default() };
+    let mut replayed = Replayed { scale: parameters.scale(), ..Replayed::default() };
     let first = Key { objectid: TreeId::LOGS.0, kind: kind::ROOT_ITEM, offset: 0 };
     let (mut next, mut any) = (Some(first), false);
     while let Some(key) = next {
@@ -117,15 +117,15 @@ fn replay(
         };
         let log = Log::read(&trees.stored(&log), &budget)?;
         let base = trees.stored(&subvolume.tree);
-        let edits = Replay::new(&log, &base, &mut replayed.sums, rules, &budget).run()?;
+        let edits = Replay::new(&log, &base, &mut replayed.sums, parameters, &budget).run()?;
         // Keys of a tree ascend.
         replayed.subvolumes.push((id, edits));
     }
     if !any {
-        // Linux writes no such tree without a log in it: another node stands where it was.
+        // Linux never writes this tree without a log: another node has overwritten it.
         return Err(corrupt(
             Fault::Inconsistent,
-            "tree of logs without btrfs_root_item",
+            "log root tree without btrfs_root_item",
             logs.location(),
             0u64,
         ));
@@ -136,8 +136,8 @@ fn replay(
 
 /// Replays any bytes as a log over any subvolume, for the fuzz entry point.
 ///
-/// Each item is five bytes, of which the first has the lowest bit set for the log and the others are inode, kind,
-/// offset and length, and its content. An inode's begins with the low byte of its mode's type.
+/// Each item is five bytes and its content. The lowest bit of the first byte is set for items of the log; the other
+/// bytes are inode, kind, offset and length. The content of an inode begins with the low byte of its mode's type.
 pub fn parse_any(data: &[u8]) {
     let (mut base, mut log, mut rest) = (Edits::default(), Edits::default(), data);
     while let Some((&[flags, inode, kind, offset, length], behind)) = rest.split_first_chunk() {
@@ -152,17 +152,17 @@ pub fn parse_any(data: &[u8]) {
         rest = behind;
     }
     let (base, log) = (Edited { base: &Nothing, edits: &base }, Edited { base: &Nothing, edits: &log });
-    let rules = Rules {
+    let parameters = Parameters {
         sector_size: 16,
         node_size: 4096,
         sum_size: 4,
         has_no_holes: data.first() == Some(&1),
         generation: Generation(2),
     };
-    // As long as a small input can honestly take.
+    // The most that a small input should need.
     let budget = Budget::new(1 << 20, 1 << 16);
     let Ok(log) = Log::read(&log, &budget) else { return };
-    let _ = Replay::new(&log, &base, &mut Sums::default(), rules, &budget).run();
+    let _ = Replay::new(&log, &base, &mut Sums::default(), parameters, &budget).run();
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What a device says of itself, before anything is read of the filesystem that it belongs to.
+//! The identity of a device, from its superblock alone: for finding the filesystem that it belongs to.
 
 use core::fmt;
 
@@ -8,41 +8,41 @@ use filesystem::Error;
 
 use crate::{superblock, units::Uuid};
 
-/// What a device says of itself and its filesystem.
+/// The identity of a device and of its filesystem.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Member {
-    /// What names the filesystem.
+    /// UUID of the filesystem.
     pub fsid: Uuid,
-    /// What names it in its metadata, and in filesystems that grew from it: the fsid, unless that was changed.
+    /// UUID in its metadata, and in filesystems that grew from it: the fsid, unless that was changed.
     pub metadata_uuid: Uuid,
-    /// The device's number in it (`devid`): no index, numbers of devices that were removed are not given again.
+    /// The device's number (`devid`). It is not an index: numbers of removed devices are not reused.
     pub number: u64,
-    /// What names the device.
+    /// UUID of the device.
     pub uuid: Uuid,
-    /// The transaction that its superblock is of.
+    /// The transaction of its superblock.
     pub generation: u64,
-    /// What all devices of one state have in common, beginning with the generation: it tells two copies apart that went
-    /// on separately.
+    /// Equal for all devices in one state of the filesystem; begins with the generation. Copies that were written to
+    /// separately differ in it.
     pub state: [u64; 4],
     /// How many devices the filesystem has.
     pub devices: u64,
-    /// Nobody writes to it any more: other filesystems may have grown from it.
+    /// It is read-only forever: other filesystems may have grown from it.
     pub is_seed: bool,
 }
 
-/// A device that a filesystem has and nobody gave.
+/// A missing device of a filesystem.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Missing {
     /// Its number (`devid`).
     pub number: u64,
-    /// What names it.
+    /// Its UUID.
     pub uuid: Uuid,
 }
 
-/// What a device says of itself.
+/// Reads the identity of a device.
 ///
 /// # Errors
-/// [`Error::Corrupt`] where its superblock and all copies of that are damaged, [`Error::Io`] when the device fails.
+/// [`Error::Corrupt`] if its superblock and all copies of that are damaged, [`Error::Io`] when the device fails.
 pub fn member(device: &dyn BlockRead) -> Result<Member, Error> {
     let superblock = superblock::read(device)?.superblock;
     Ok(Member {

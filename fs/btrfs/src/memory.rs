@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Numbers between `usize` and `u64`, and memory that may not be there.
+//! Conversions between `usize` and `u64`, and allocations that may fail.
 
 use alloc::vec::Vec;
 
@@ -10,12 +10,12 @@ pub fn wide(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
 
-/// A length as memory is counted: what no memory holds stays more than any buffer has.
+/// A length as a `usize`; one too large for it stays larger than any buffer.
 pub fn narrow(length: u64) -> usize {
     usize::try_from(length).unwrap_or(usize::MAX)
 }
 
-/// Room for `length` bytes of `structure`, zeros.
+/// A buffer of `length` zeros for `structure`.
 ///
 /// # Errors
 /// [`Error::NoMemory`].
@@ -26,13 +26,13 @@ pub fn zeros(length: usize, structure: &'static str) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// Room for `count` more items of `structure`.
+/// Reserves room for `count` more items of `structure`.
 ///
 /// # Errors
 /// [`Error::NoMemory`].
 pub fn reserve<T>(items: &mut Vec<T>, count: usize, structure: &'static str) -> Result<(), Error> {
     items.try_reserve(count).map_err(|_| {
-        // Saturates only where nothing has that much.
+        // Saturates only if no machine has that much memory.
         let bytes = wide(count).saturating_mul(wide(size_of::<T>()));
         Error::NoMemory(NoMemory { format: Format::Btrfs, structure, bytes })
     })

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Structures that a name follows: entries of directories, and what inodes know of their own names.
+//! Structures that are followed by a name: directory entries, and the references of inodes to them.
 
 use filesystem::{Error, Fault};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use crate::{corrupt, memory::wide, raw, units::Location};
 
-/// What stands in front of a name.
+/// The structure before a name.
 pub trait Head: FromBytes + Immutable + KnownLayout + Unaligned {
     const STRUCTURE: &'static str;
 
-    /// Bytes of the name, and of what follows it.
+    /// Bytes of the name, and of the data after it.
     fn lengths(&self) -> (u16, u16);
 }
 
@@ -30,10 +30,10 @@ impl Head for raw::InodeRef {
     }
 }
 
-/// The structure that `bytes` begin with, which stand at `at`, its name, and what is behind both.
+/// Splits `bytes`, which are stored at `at`, into the structure, its name, and what follows both.
 ///
 /// # Errors
-/// [`Error::Corrupt`] when they end in it.
+/// [`Error::Corrupt`] if they end within it.
 pub fn split<H: Head>(bytes: &[u8], at: Location) -> Result<(&H, &[u8], &[u8]), Error> {
     let truncated = || corrupt(Fault::Truncated, H::STRUCTURE, at, wide(bytes.len()));
     let (head, rest) = H::ref_from_prefix(bytes).map_err(|_| truncated())?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Nodes of trees: a header, then items or pointers, in the order of their keys.
+//! Nodes of trees: a header, then items or pointers, ordered by key.
 
 use alloc::vec::Vec;
 use core::{mem::offset_of, ops::Range};
@@ -15,17 +15,17 @@ use crate::{
     units::{Generation, Location, Logical, TreeId, Uuid},
 };
 
-/// Bytes of a header: what stands in a leaf counts from behind it.
+/// Bytes of a header; offsets in a leaf count from its end.
 pub const HEADER: usize = size_of::<raw::Header>();
 
-/// What an item is found by; keys are ordered as their fields are.
+/// The key of an item; keys are ordered by their fields, in this order.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Key {
-    /// What it is about: an inode, a tree, a device.
+    /// The object: an inode, a tree, a device.
     pub objectid: u64,
-    /// What stands in the item: a constant of [`kind`](crate::kind).
+    /// The type of the item: a constant of [`kind`](crate::kind).
     pub kind: u8,
-    /// Which of them.
+    /// Distinguishes the items of one type.
     pub offset: u64,
 }
 
@@ -46,32 +46,32 @@ pub struct Pointer {
     pub generation: Generation,
 }
 
-/// What whoever names a node knows of it.
+/// What is known of a node before it is read.
 #[derive(Clone, Copy)]
 pub struct Wanted {
     pub address: Logical,
     pub level: u8,
     pub generation: Generation,
-    /// The tree that is walked; a subvolume shares nodes with others.
+    /// The tree that is searched; subvolumes share nodes.
     pub tree: TreeId,
-    /// Its first key, where a pointer says it.
+    /// Its first key, if a pointer names it.
     pub first: Option<Key>,
 }
 
-/// What all nodes of a filesystem have in common.
-pub struct Rules {
+/// The properties that all nodes of a filesystem share.
+pub struct Geometry {
     pub checksum: Algorithm,
     pub node_size: usize,
     pub sector_size: u64,
-    /// The filesystem's own, and those of seeds that it grew from.
+    /// The UUIDs of the filesystem and of the seeds that it grew from.
     pub fsids: Vec<Uuid>,
 }
 
 impl Key {
-    /// The lowest of all.
+    /// The lowest key.
     pub const FIRST: Self = Self { objectid: 0, kind: 0, offset: 0 };
 
-    /// The key behind this one; none behind the last.
+    /// The next higher key; `None` for the highest.
     pub fn next(self) -> Option<Self> {
         let Self { objectid, kind, offset } = self;
         if let Some(offset) = offset.checked_add(1) {
@@ -83,7 +83,7 @@ impl Key {
         }
     }
 
-    /// Whether the other key is about the same thing in the same way.
+    /// Whether the other key has the same object and type.
     pub fn is_beside(self, other: Self) -> bool {
         (self.objectid, self.kind) == (other.objectid, other.kind)
     }
@@ -96,12 +96,12 @@ impl From<&raw::DiskKey> for Key {
 }
 
 impl Node {
-    /// Checks the bytes of a node: that they are whole, that they are the node which is wanted and not an older one or
-    /// another's, and that whatever stands in it lies in it.
+    /// Parses a node and checks that it is complete, that it is the wanted node instead of an older or a foreign one,
+    /// and that everything in it is within its bounds.
     ///
     /// # Errors
     /// [`Error::Corrupt`].
-    pub fn parse(bytes: Vec<u8>, wanted: &Wanted, rules: &Rules) -> Result<Self, Error> {
+    pub fn parse(bytes: Vec<u8>, wanted: &Wanted, geometry: &Geometry) -> Result<Self, Error> {
         let address = wanted.address;
         let fail = |fault, at: usize, structure, found: u64| {
             Err(corrupt(fault, structure, Location::in_node(address, wide(at)), found))
@@ -109,18 +109,20 @@ impl Node {
         let Ok((header, _)) = raw::Header::ref_from_prefix(&bytes) else {
             return fail(Fault::Truncated, 0, "btrfs_header", wide(bytes.len()));
         };
-        let (stored, computed) =
-            (rules.checksum.stored(&header.csum), rules.checksum.sum(bytes.get(ROOM..).unwrap_or_default()));
+        let (stored, computed) = (
+            geometry.checksum.stored(&header.csum),
+            geometry.checksum.sum(bytes.get(ROOM..).unwrap_or_default()),
+        );
         if stored != computed {
             let fault = Fault::Checksum { computed: computed.number() };
             return fail(fault, offset_of!(raw::Header, csum), "btrfs_header.csum", stored.number());
         }
-        check_identity(header, wanted, rules)?;
+        check_identity(header, wanted, geometry)?;
         // Cannot saturate: the header was found in these bytes.
         let room = bytes.len().saturating_sub(HEADER);
         let each = if header.level == 0 { size_of::<raw::ItemHead>() } else { size_of::<raw::KeyPtr>() };
         let count = narrow(header.nritems.get().into());
-        // Only a tree without items has a node without them: its root.
+        // Only the root of an empty tree may be empty.
         let may_be_empty = header.level == 0 && wanted.first.is_none();
         if count > room.checked_div(each).unwrap_or(0) || (count == 0 && !may_be_empty) {
             let at = offset_of!(raw::Header, nritems);
@@ -130,19 +132,19 @@ impl Node {
         if node.level == 0 {
             node.check_items()?
         } else {
-            node.check_pointers(rules)?
+            node.check_pointers(geometry)?
         };
         node.check_first(wanted)?;
         Ok(node)
     }
 
-    /// Checks that a node which was read before is the one that is wanted now.
+    /// Checks that a cached node is the wanted one.
     ///
     /// # Errors
     /// [`Error::Corrupt`].
-    pub fn check_again(&self, wanted: &Wanted, rules: &Rules) -> Result<(), Error> {
+    pub fn check_again(&self, wanted: &Wanted, geometry: &Geometry) -> Result<(), Error> {
         if let Ok((header, _)) = raw::Header::ref_from_prefix(&self.bytes) {
-            check_identity(header, wanted, rules)?;
+            check_identity(header, wanted, geometry)?;
         }
         self.check_first(wanted)
     }
@@ -163,7 +165,7 @@ impl Node {
         let mut previous = None;
         for (slot, head) in heads.iter().enumerate() {
             let (offset, size) = (u64::from(head.offset.get()), u64::from(head.size.get()));
-            // One behind the other from the end, as Linux has it: bytes of two items would be read once for each.
+            // Items are contiguous from the end, as Linux requires: overlapping ones would be read many times.
             if offset < first || offset.saturating_add(size) != end {
                 return Err(self.corrupt(Fault::Range, self.place(slot), "btrfs_item.offset", offset));
             }
@@ -173,11 +175,11 @@ impl Node {
         Ok(())
     }
 
-    fn check_pointers(&self, rules: &Rules) -> Result<(), Error> {
+    fn check_pointers(&self, geometry: &Geometry) -> Result<(), Error> {
         let mut previous = None;
         for (slot, pointer) in self.entries::<raw::KeyPtr>().iter().enumerate() {
             let address = pointer.blockptr.get();
-            if address == 0 || address.checked_rem(rules.sector_size) != Some(0) {
+            if address == 0 || address.checked_rem(geometry.sector_size) != Some(0) {
                 return Err(self.corrupt(Fault::Range, self.place(slot), "btrfs_key_ptr.blockptr", address));
             }
             previous = self.check_order(previous, Key::from(&pointer.key), slot)?;
@@ -197,15 +199,15 @@ impl Node {
         corrupt(fault, structure, self.location(at), found)
     }
 
-    /// Its byte `at`, for errors.
+    /// The location of its byte `at`, for errors.
     pub fn location(&self, at: usize) -> Location {
         Location::in_node(self.address, wide(at))
     }
 
-    /// Where the entry `slot` stands in the node.
+    /// The offset of entry `slot` in the node.
     fn place(&self, slot: usize) -> usize {
         let each = if self.level == 0 { size_of::<raw::ItemHead>() } else { size_of::<raw::KeyPtr>() };
-        // Cannot saturate: a slot of a node, or the first one behind it.
+        // Cannot saturate: a slot of a node, or the first one past it.
         HEADER.saturating_add(each.saturating_mul(slot))
     }
 
@@ -224,7 +226,7 @@ impl Node {
         self.address
     }
 
-    /// Bytes that it takes.
+    /// Bytes of the node.
     pub fn size(&self) -> usize {
         self.bytes.len()
     }
@@ -242,7 +244,7 @@ impl Node {
         self.key(self.count.checked_sub(1)?)
     }
 
-    /// The number of entries whose keys are not above this one.
+    /// The number of entries whose keys are at or before this one.
     pub fn up_to(&self, key: Key) -> usize {
         match self.level {
             0 => self.entries::<raw::ItemHead>().partition_point(|head| Key::from(&head.key) <= key),
@@ -250,7 +252,7 @@ impl Node {
         }
     }
 
-    /// Where the content of item `slot` stands in the node.
+    /// The key of item `slot`, and the range of its content in the node.
     pub fn item(&self, slot: usize) -> Option<(Key, Range<usize>)> {
         let head = self.entries::<raw::ItemHead>().get(slot).filter(|_| self.level == 0)?;
         // Cannot saturate: within the node, as `check_items` has found.
@@ -270,16 +272,16 @@ impl Node {
     }
 }
 
-/// Checks that a node is the one that is wanted: a device that missed writes, or has another's, yields sound nodes that
-/// are not.
-fn check_identity(header: &raw::Header, wanted: &Wanted, rules: &Rules) -> Result<(), Error> {
+/// Checks that a node is the wanted one: a device that missed writes, or that belongs to another filesystem, has nodes
+/// that are valid but wrong.
+fn check_identity(header: &raw::Header, wanted: &Wanted, geometry: &Geometry) -> Result<(), Error> {
     let fail = |at: usize, structure, found: u64| {
         Err(corrupt(Fault::Inconsistent, structure, Location::in_node(wanted.address, wide(at)), found))
     };
     if header.bytenr.get() != wanted.address.0 {
         return fail(offset_of!(raw::Header, bytenr), "btrfs_header.bytenr", header.bytenr.get());
     }
-    if !rules.fsids.contains(&Uuid(header.fsid)) {
+    if !geometry.fsids.contains(&Uuid(header.fsid)) {
         let found = header.fsid.first_chunk().copied().map_or(0, u64::from_le_bytes);
         return fail(offset_of!(raw::Header, fsid), "btrfs_header.fsid", found);
     }
@@ -297,21 +299,21 @@ fn check_identity(header: &raw::Header, wanted: &Wanted, rules: &Rules) -> Resul
     Ok(())
 }
 
-/// Reads any bytes as a node whose checksum and identity are right, for the fuzz entry point.
-pub fn parse_any(bytes: &[u8], wanted: &Wanted, rules: &Rules) {
+/// Parses any bytes as a node, with a checksum and identity made right, for the fuzz entry point.
+pub fn parse_any(bytes: &[u8], wanted: &Wanted, geometry: &Geometry) {
     let mut bytes = bytes.to_vec();
     let mut put = |at: usize, value: &[u8]| {
         let place = bytes.get_mut(at..).and_then(|rest| rest.get_mut(..value.len()));
         place.into_iter().for_each(|place| place.copy_from_slice(value));
     };
-    put(offset_of!(raw::Header, fsid), &rules.fsids.first().copied().unwrap_or_default().0);
+    put(offset_of!(raw::Header, fsid), &geometry.fsids.first().copied().unwrap_or_default().0);
     put(offset_of!(raw::Header, bytenr), &wanted.address.0.to_le_bytes());
     put(offset_of!(raw::Header, generation), &wanted.generation.0.to_le_bytes());
     put(offset_of!(raw::Header, owner), &wanted.tree.0.to_le_bytes());
     put(offset_of!(raw::Header, level), &[wanted.level]);
-    let sum = rules.checksum.sum(bytes.get(ROOM..).unwrap_or_default()).number().to_le_bytes();
+    let sum = geometry.checksum.sum(bytes.get(ROOM..).unwrap_or_default()).number().to_le_bytes();
     bytes.iter_mut().zip(sum).for_each(|(to, from)| *to = from);
-    let Ok(node) = Node::parse(bytes, wanted, rules) else { return };
+    let Ok(node) = Node::parse(bytes, wanted, geometry) else { return };
     for slot in 0..node.count {
         let _ = (node.pointer(slot), node.key(slot).map(|key| node.up_to(key)));
         let _ = node.item(slot).map(|(_, range)| node.bytes(range).len());
@@ -327,8 +329,8 @@ pub mod tests {
     pub const SIZE: usize = 4096;
     pub const FSID: Uuid = Uuid([7; 16]);
 
-    pub fn rules() -> Rules {
-        Rules { checksum: Algorithm::Crc32c, node_size: SIZE, sector_size: 4096, fsids: vec![FSID] }
+    pub fn geometry() -> Geometry {
+        Geometry { checksum: Algorithm::Crc32c, node_size: SIZE, sector_size: 4096, fsids: vec![FSID] }
     }
 
     pub fn wanted(level: u8) -> Wanted {
@@ -353,7 +355,7 @@ pub mod tests {
         [&key.objectid.to_le_bytes()[..], &[key.kind], &key.offset.to_le_bytes()].concat()
     }
 
-    /// Makes the checksum right.
+    /// Corrects the checksum.
     pub fn seal(mut bytes: Vec<u8>) -> Vec<u8> {
         let sum = Algorithm::Crc32c.sum(&bytes[ROOM..]).number().to_le_bytes();
         bytes[..8].copy_from_slice(&sum);
@@ -385,7 +387,7 @@ pub mod tests {
         seal(bytes)
     }
 
-    /// A node above leaves with these pointers: key, address.
+    /// A node above the leaves with these pointers: key, address.
     pub fn branch(wanted: &Wanted, pointers: &[(Key, u64)]) -> Vec<u8> {
         let mut bytes = header(wanted, pointers.len() as u32);
         for (slot, (key, address)) in pointers.iter().enumerate() {
@@ -396,9 +398,9 @@ pub mod tests {
         seal(bytes)
     }
 
-    /// Structure and code of what is wrong with a node.
+    /// Structure and code of a node's error.
     fn fault(bytes: Vec<u8>, wanted: &Wanted) -> (&'static str, std::string::String) {
-        match Node::parse(bytes, wanted, &rules()) {
+        match Node::parse(bytes, wanted, &geometry()) {
             Err(Error::Corrupt(corrupt)) => {
                 (corrupt.structure, std::string::ToString::to_string(&corrupt.code()))
             }
@@ -411,7 +413,7 @@ pub mod tests {
     fn a_leaf_yields_its_items() {
         let wanted = wanted(0);
         let bytes = leaf(&wanted, &[(key(1, 0), b"one"), (key(1, 5), b""), (key(2, 0), b"two")]);
-        let node = Node::parse(bytes, &wanted, &rules()).unwrap();
+        let node = Node::parse(bytes, &wanted, &geometry()).unwrap();
         assert_eq!((node.key(1), node.last_key(), node.key(3)), (Some(key(1, 5)), Some(key(2, 0)), None));
         let items: Vec<_> = (0..4).filter_map(|slot| node.item(slot)).collect();
         let contents: Vec<&[u8]> = items.iter().map(|(_, range)| node.bytes(range.clone())).collect();
@@ -433,15 +435,16 @@ pub mod tests {
         ] {
             let bytes = leaf(&right, &[(key(3, 0), b"item")]);
             assert_eq!(fault(bytes.clone(), &wrong), (structure, "E-FS-BTRFS-INCONSISTENT".into()));
-            let node = Node::parse(bytes, &right, &rules()).unwrap();
+            let node = Node::parse(bytes, &right, &geometry()).unwrap();
             assert!(
-                node.check_again(&wrong, &rules()).is_err() && node.check_again(&right, &rules()).is_ok()
+                node.check_again(&wrong, &geometry()).is_err()
+                    && node.check_again(&right, &geometry()).is_ok()
             );
         }
         let mut other = leaf(&right, &[(key(3, 0), b"item")]);
         other[32] ^= 1;
         assert_eq!(fault(seal(other), &right).0, "btrfs_header.fsid");
-        // Nodes of one subvolume may have been written for another.
+        // A node of one subvolume may have been written for another.
         let bytes = leaf(&Wanted { tree: TreeId(300), ..right }, &[(key(3, 0), b"item")]);
         assert_eq!(fault(bytes, &right).0, "none");
     }
@@ -459,14 +462,14 @@ pub mod tests {
         bytes[4000] ^= 1;
         assert_eq!(fault(bytes, &wanted), ("btrfs_header.csum", "E-FS-BTRFS-CSUM".into()));
         assert_eq!(change(96, &[0xff; 4]), ("btrfs_header.nritems", "E-FS-BTRFS-RANGE".into()));
-        // Content that reaches past the end, or begins before the last head's end.
+        // Content that extends past the end, or begins before the end of the last head.
         assert_eq!(
             change(HEADER + 17, &4000u32.to_le_bytes()),
             ("btrfs_item.offset", "E-FS-BTRFS-RANGE".into())
         );
         assert_eq!(change(HEADER + 17, &49u32.to_le_bytes()).0, "btrfs_item.offset");
         assert_eq!(change(HEADER + 21, &[0xff; 4]).0, "btrfs_item.offset");
-        // Content of two items in one place, and room between them.
+        // Two items with the same content, and a gap between items.
         for end in [SIZE, SIZE - 4] {
             let second = u32::try_from(end - HEADER - 3).unwrap().to_le_bytes();
             assert_eq!(change(HEADER + 25 + 17, &second).0, "btrfs_item.offset");
@@ -479,7 +482,8 @@ pub mod tests {
     #[test]
     fn damage_above_the_leaves_is_named() {
         let wanted = wanted(1);
-        let node = Node::parse(branch(&wanted, &[(key(1, 0), 8192), (key(5, 0), 12288)]), &wanted, &rules());
+        let node =
+            Node::parse(branch(&wanted, &[(key(1, 0), 8192), (key(5, 0), 12288)]), &wanted, &geometry());
         let pointer = node.as_ref().ok().unwrap().pointer(1).unwrap();
         assert_eq!(
             (pointer.key, pointer.address, pointer.generation),

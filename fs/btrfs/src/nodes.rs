@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Nodes that were read, and those that were read last.
+//! Reads nodes, and caches those that were used last.
 
 use alloc::{rc::Rc, vec::Vec};
 use core::cell::RefCell;
@@ -8,26 +8,26 @@ use filesystem::{Claim, Error, MemoryBudget};
 
 use crate::{
     memory,
-    node::{Node, Rules, Wanted},
-    storage::{Storage, telling},
+    node::{Geometry, Node, Wanted},
+    storage::{Storage, more_helpful},
     units::Logical,
 };
 
-/// Bytes of nodes that are kept at most.
+/// The most bytes of cached nodes.
 const CAPACITY: usize = 8 << 20;
 
-/// Reads nodes, from whichever copy is sound.
+/// Reads nodes, from whichever copy is valid.
 pub struct Nodes {
     storage: Storage,
-    rules: Rules,
+    geometry: Geometry,
     cache: RefCell<Cache>,
 }
 
 /// The nodes that were used last.
 struct Cache {
-    /// By address: two thousand at most.
+    /// Sorted by address: two thousand at most.
     nodes: Vec<Used>,
-    /// Their bytes, of those that all filesystems have.
+    /// Their share of the memory that all filesystems share.
     claim: Claim,
     clock: u64,
 }
@@ -39,9 +39,9 @@ struct Used {
 }
 
 impl Nodes {
-    pub fn new(storage: Storage, rules: Rules, memory: &MemoryBudget) -> Self {
+    pub fn new(storage: Storage, geometry: Geometry, memory: &MemoryBudget) -> Self {
         let cache = Cache { nodes: Vec::new(), claim: memory.cache(), clock: 0 };
-        Self { storage, rules, cache: cache.into() }
+        Self { storage, geometry, cache: cache.into() }
     }
 
     pub fn storage(&self) -> &Storage {
@@ -52,28 +52,28 @@ impl Nodes {
         &mut self.storage
     }
 
-    pub fn rules(&self) -> &Rules {
-        &self.rules
+    pub fn geometry(&self) -> &Geometry {
+        &self.geometry
     }
 
-    pub fn rules_mut(&mut self) -> &mut Rules {
-        &mut self.rules
+    pub fn geometry_mut(&mut self) -> &mut Geometry {
+        &mut self.geometry
     }
 
-    /// Keeps no node of those that were read.
+    /// Empties the cache.
     pub fn forget(&mut self) {
         let cache = self.cache.get_mut();
         cache.nodes.clear();
         cache.claim.set(0);
     }
 
-    /// The node that is wanted.
+    /// Reads the wanted node.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] where no copy is sound, [`Error::Missing`] or [`Error::Io`] where none can be read.
+    /// [`Error::Corrupt`] if no copy is valid, [`Error::Missing`] or [`Error::Io`] if none can be read.
     pub fn read(&self, wanted: &Wanted) -> Result<Rc<Node>, Error> {
         if let Some(node) = self.cache.borrow_mut().get(wanted.address) {
-            node.check_again(wanted, &self.rules)?;
+            node.check_again(wanted, &self.geometry)?;
             return Ok(node);
         }
         let node = Rc::new(self.sound(wanted)?);
@@ -84,15 +84,15 @@ impl Nodes {
     fn sound(&self, wanted: &Wanted) -> Result<Node, Error> {
         let mut failure = None;
         for way in 0..self.storage.ways(wanted.address)? {
-            let mut bytes = memory::zeros(self.rules.node_size, "node")?;
+            let mut bytes = memory::zeros(self.geometry.node_size, "node")?;
             let read = self.storage.read_in(way, wanted.address, &mut bytes);
-            let node = read.and_then(|rebuilt| Ok((rebuilt, Node::parse(bytes, wanted, &self.rules)?)));
+            let node = read.and_then(|rebuilt| Ok((rebuilt, Node::parse(bytes, wanted, &self.geometry)?)));
             match node {
                 Ok((rebuilt, node)) => {
                     self.storage.count(rebuilt);
                     return Ok(node);
                 }
-                Err(error) => failure = Some(telling(failure, error)),
+                Err(error) => failure = Some(more_helpful(failure, error)),
             }
             self.storage.charge_way(wanted.address)?;
         }
@@ -111,7 +111,7 @@ impl Cache {
         Some(Rc::clone(&used.node))
     }
 
-    /// Keeps a node instead of those that were not used for longest; where there is no room at all, not even that.
+    /// Caches a node in place of those that were not used for longest; does not cache it if there is no room at all.
     fn add(&mut self, node: Rc<Node>) {
         let room = self.claim.room().min(CAPACITY);
         // Cannot saturate: all of these are nodes in memory, whose bytes the claim has summed up.

@@ -7,7 +7,7 @@ pub const DATA: u64 = 1 << 0;
 pub const SYSTEM: u64 = 1 << 1;
 /// `BTRFS_BLOCK_GROUP_METADATA`
 pub const METADATA: u64 = 1 << 2;
-/// What a chunk may hold.
+/// The types of content that a chunk may store.
 const USES: u64 = DATA | SYSTEM | METADATA;
 
 /// The profile of a chunk.
@@ -33,11 +33,11 @@ pub enum Profile {
     Raid6,
 }
 
-/// Devices of raid6: with more columns than the 255 powers of two in the Galois field, Q cannot tell two apart.
+/// The most devices of raid6: with more columns than the 255 powers of two in the Galois field, Q is ambiguous.
 const MOST_RAID6: usize = 257;
 
 impl Profile {
-    /// All of them.
+    /// All profiles.
     pub const ALL: [Self; 9] = [
         Self::Single,
         Self::Dup,
@@ -50,7 +50,7 @@ impl Profile {
         Self::Raid6,
     ];
 
-    /// The profile that `btrfs_chunk.type` says; none where it says several, or what is not known.
+    /// The profile in `btrfs_chunk.type`; `None` if there are several, or an unknown one.
     pub fn of(kind: u64) -> Option<Self> {
         let profile = kind & !USES;
         (kind & USES != 0).then_some(())?;
@@ -68,7 +68,7 @@ impl Profile {
         })
     }
 
-    /// Its name, as mkfs.btrfs has it.
+    /// Its name in mkfs.btrfs.
     pub fn name(self) -> &'static str {
         match self {
             Self::Single => "single",
@@ -83,7 +83,7 @@ impl Profile {
         }
     }
 
-    /// Times that each byte is stored, parities not counted.
+    /// Copies of each byte, not counting parity.
     pub fn copies(self) -> usize {
         match self {
             Self::Single | Self::Raid0 | Self::Raid5 | Self::Raid6 => 1,
@@ -93,7 +93,7 @@ impl Profile {
         }
     }
 
-    /// Parities of each row.
+    /// Parities per row.
     pub fn parities(self) -> usize {
         match self {
             Self::Raid5 => 1,
@@ -102,12 +102,12 @@ impl Profile {
         }
     }
 
-    /// Whether strips of 64 KiB go to one device after the other.
+    /// Whether strips of 64 KiB alternate between devices.
     pub fn is_striped(self) -> bool {
         matches!(self, Self::Raid0 | Self::Raid10 | Self::Raid5 | Self::Raid6)
     }
 
-    /// Whether a chunk may have so many stripes: `btrfs_check_chunk_valid`.
+    /// Whether a chunk may have this many stripes: `btrfs_check_chunk_valid`.
     pub fn allows(self, stripes: usize) -> bool {
         match self {
             Self::Raid0 => stripes >= 1,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The structures as they stand on the disk: include/uapi/linux/btrfs_tree.h and fs/btrfs/fs.h of Linux.
+//! The on-disk structures: include/uapi/linux/btrfs_tree.h and fs/btrfs/fs.h of Linux.
 
 use zerocopy::{
     FromBytes, Immutable, KnownLayout, Unaligned,
@@ -42,7 +42,7 @@ pub struct SuperBlock {
     pub cache_generation: U64,
     pub uuid_tree_generation: U64,
     pub metadata_uuid: [u8; 16],
-    /// Of extent-tree-v2 and remap-tree, and reserved.
+    /// For extent-tree-v2 and remap-tree, and reserved.
     pub not_read: [u8; 224],
     pub sys_chunk_array: [u8; 2048],
     /// Older roots, and padding.
@@ -78,7 +78,7 @@ pub struct DiskKey {
     pub offset: U64,
 }
 
-/// `struct btrfs_header`: what every node of a tree begins with.
+/// `struct btrfs_header`: the start of every node.
 #[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct Header {
@@ -93,7 +93,7 @@ pub struct Header {
     pub level: u8,
 }
 
-/// `struct btrfs_item`: what stands behind the header of a leaf, once for each item.
+/// `struct btrfs_item`: follows the header of a leaf, once per item.
 #[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct ItemHead {
@@ -102,7 +102,7 @@ pub struct ItemHead {
     pub size: U32,
 }
 
-/// `struct btrfs_key_ptr`: what stands behind the header of a node above the leaves.
+/// `struct btrfs_key_ptr`: follows the header of a node above the leaves, once per child.
 #[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct KeyPtr {
@@ -166,7 +166,7 @@ pub struct InodeItem {
     pub otime: Timespec,
 }
 
-/// `struct btrfs_root_item` as far as every kernel has written it.
+/// `struct btrfs_root_item`, up to where all kernels write it.
 #[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct RootItem {
@@ -184,7 +184,7 @@ pub struct RootItem {
     pub level: u8,
 }
 
-/// The fields of `struct btrfs_root_item` that came later; they count where `generation_v2` is `generation`.
+/// Later fields of `struct btrfs_root_item`; valid if `generation_v2` equals `generation`.
 #[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct RootItemMore {

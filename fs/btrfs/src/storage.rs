@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! From addresses to bytes, in whichever way the devices yield them.
+//! From addresses to bytes, in each way that the devices allow.
 //!
-//! There are several ways to read a byte: from each copy; or directly and by parity, which may leave out another column
-//! that lies. Whoever can tell right from wrong, by a checksum, tries one way after the other.
+//! There are several ways to read a byte: from each copy; or directly and from parity, which may leave out another
+//! column that is corrupt. A caller that has a checksum tries one way after the other.
 
 mod rebuild;
 
@@ -13,7 +13,7 @@ use block::ReadError;
 use filesystem::{Corrupt, Error, Fault, Format, Missing};
 
 use crate::{
-    chunk::{Chunk, Chunks, Place, Stripe},
+    chunk::{Chunk, ChunkPlace, Chunks, Stripe},
     devices::{self, Devices, Leg, Name},
     member,
     memory::{narrow, wide},
@@ -23,32 +23,32 @@ use crate::{
 /// Size of the pieces in which a failed read is tried again: the smallest sector.
 const PIECE: usize = 4096;
 
-/// Bytes whose reading costs as much as a step, and as much as a byte that is kept.
+/// A step costs as much as reading this many bytes; a kept byte costs as much as reading [`KEPT`] bytes.
 const STEP: usize = 64;
 const KEPT: usize = 4;
 
-/// Devices, and what lies where on them.
+/// The devices, and the chunks that map addresses to them.
 pub struct Storage {
     pub devices: Devices,
     pub chunks: Chunks,
-    /// Bytes that were answered from another copy than the first, or by parity.
+    /// Bytes that were read from another copy than the first, or rebuilt from parity.
     rebuilt: Cell<u64>,
     rebuilder: RefCell<rebuild::Rebuilder>,
 }
 
-/// Why bytes cannot be had in one way.
+/// Why one way of reading failed.
 enum Failure {
-    /// A device that is needed was not given.
+    /// A device that it needs is missing.
     Missing,
     Device(ReadError),
 }
 
-/// One way to have bytes.
+/// One way of reading.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Way {
     /// From this copy.
     Copy(usize),
-    /// From the other columns of the row, of which one more may be left out.
+    /// From the other columns of the row, possibly without one more of them.
     Parity { without: Option<usize> },
 }
 
@@ -57,7 +57,7 @@ impl Storage {
         Self { devices, chunks, rebuilt: Cell::default(), rebuilder: RefCell::default() }
     }
 
-    /// The devices that nobody gave.
+    /// The missing devices.
     pub fn missing(&self) -> Vec<member::Missing> {
         let missing = self.devices.by_name().filter(|leg| leg.bytes.is_none());
         missing.map(|leg| member::Missing { number: leg.name.number.0, uuid: leg.name.uuid }).collect()
@@ -66,16 +66,16 @@ impl Storage {
     /// The number of ways to read the bytes at `address`.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] when no chunk has them.
+    /// [`Error::Corrupt`] if no chunk contains them.
     pub fn ways(&self, address: Logical) -> Result<usize, Error> {
         Ok(ways(&self.chunks.find(address)?))
     }
 
-    /// Fills `buf` with the bytes at `address` in one way, the best being the first. Yields how many of them were not
-    /// read where they stand first, for [`count`](Self::count).
+    /// Fills `buf` with the bytes at `address` in the way with this number, the best one being 0. Returns how many of
+    /// them did not come from the first copy, for [`count`](Self::count).
     ///
     /// # Errors
-    /// [`Error::Missing`], [`Error::Io`] and what devices say.
+    /// [`Error::Missing`], [`Error::Io`] and those of devices.
     pub fn read_in(&self, way: usize, address: Logical, buf: &mut [u8]) -> Result<u64, Error> {
         self.each(address, buf, |place, part| {
             let way = self.nth(&place, way);
@@ -86,24 +86,25 @@ impl Storage {
         })
     }
 
-    /// Fills `buf` with the bytes at `address` in the first way that the devices allow. What was not read where it
-    /// stands first is counted.
+    /// Fills `buf` with the bytes at `address` in the first way that works. Counts bytes that did not come from the
+    /// first copy.
     ///
     /// # Errors
-    /// As [`read_in`](Self::read_in), when there is no way.
+    /// As [`read_in`](Self::read_in), if no way works.
     pub fn read_any(&self, address: Logical, buf: &mut [u8]) -> Result<(), Error> {
         self.read_first(address, buf, false)
     }
 
-    /// The same of bytes that nobody can check. A device that missed writes is not asked for what others had, too.
+    /// The same, for bytes without checksums: does not trust a device that missed writes if another device had the
+    /// bytes.
     ///
     /// # Errors
-    /// As [`read_in`](Self::read_in), when there is no such way.
+    /// As [`read_in`](Self::read_in), if no such way works.
     pub fn read_unchecked(&self, address: Logical, buf: &mut [u8]) -> Result<(), Error> {
         self.read_first(address, buf, true)
     }
 
-    /// A read that fails as a whole is tried again in pieces: each copy may have lost a different one.
+    /// Repeats a failed read in small pieces: each copy may have lost a different one.
     fn read_first(&self, mut address: Logical, buf: &mut [u8], is_unchecked: bool) -> Result<(), Error> {
         match self.read_together(address, buf, is_unchecked) {
             Err(error) if buf.len() <= PIECE || matches!(error, Error::Missing(_)) => Err(error),
@@ -138,17 +139,17 @@ impl Storage {
         Ok(())
     }
 
-    /// Pays for steps that take no read: a small tree may ask for many.
+    /// Charges for steps that read nothing: a small tree may need many.
     ///
     /// # Errors
-    /// What the limit says that the first device has.
+    /// The read limit of the first device.
     pub fn charge(&self, steps: usize) -> Result<(), Error> {
-        // What saturates is more than anybody may read, and refused.
+        // What saturates is more than any limit allows, and refused.
         self.pay(steps.saturating_mul(STEP))
     }
 
-    /// Pays for a way in which the bytes at `address` could not be had, though it may not have read anything: each
-    /// looks at all devices of the chunk.
+    /// Charges for a failed way of reading the bytes at `address`, even if it read nothing: each way looks at all
+    /// devices of the chunk.
     ///
     /// # Errors
     /// As [`charge`](Self::charge).
@@ -156,12 +157,12 @@ impl Storage {
         self.charge(self.chunks.find(address)?.stripes.len())
     }
 
-    /// Pays for memory that is kept for as long as the filesystem is open: a disk may hold many.
+    /// Charges for memory that is kept while the filesystem is open: a disk may contain many filesystems.
     ///
     /// # Errors
     /// As [`charge`](Self::charge).
     pub fn keep(&self, bytes: usize) -> Result<(), Error> {
-        // What saturates is more than anybody may keep, and refused.
+        // What saturates is more than any limit allows, and refused.
         self.pay(bytes.saturating_mul(KEPT))
     }
 
@@ -170,23 +171,23 @@ impl Storage {
         Ok(first.map_or(Ok(()), |device| device.charge(bytes))?)
     }
 
-    /// Notes that bytes were answered that do not stand there first.
+    /// Counts bytes that did not come from the first copy.
     pub fn count(&self, rebuilt: u64) {
-        // May saturate: it is only shown.
+        // May saturate: it is only displayed.
         self.rebuilt.set(self.rebuilt.get().saturating_add(rebuilt));
     }
 
-    /// Bytes that were answered from another copy than the first, or by parity.
+    /// Bytes that were read from another copy than the first, or rebuilt from parity.
     pub fn rebuilt(&self) -> u64 {
         self.rebuilt.get()
     }
 
-    /// Calls `read` with each part of `buf` that lies together on the devices, and adds up what it yields.
+    /// Calls `read` with each part of `buf` that is contiguous on the devices; returns the sum of what it returns.
     fn each(
         &self,
         mut address: Logical,
         mut buf: &mut [u8],
-        mut read: impl FnMut(Place<'_>, &mut [u8]) -> Result<u64, Error>,
+        mut read: impl FnMut(ChunkPlace<'_>, &mut [u8]) -> Result<u64, Error>,
     ) -> Result<u64, Error> {
         let mut sum = 0u64;
         while !buf.is_empty() {
@@ -200,8 +201,8 @@ impl Storage {
         Ok(sum)
     }
 
-    /// The ways from the best to the worst: a device that is missing or behind comes after others.
-    fn nth(&self, place: &Place<'_>, number: usize) -> Way {
+    /// The way with this number, from best to worst: ways that use a missing or outdated device come last.
+    fn nth(&self, place: &ChunkPlace<'_>, number: usize) -> Way {
         if place.chunk.profile.parities() == 0 {
             let rank = |copy| place.copy(copy).map_or(2, |stripe| self.rank(stripe));
             let ranked = |wanted| (0..ways(place)).filter(move |copy| rank(*copy) == wanted);
@@ -212,7 +213,7 @@ impl Storage {
             (0, true) | (1, false) => Way::Copy(0),
             (0, false) | (1, true) => Way::Parity { without: None },
             (number, _) => {
-                // The columns but this one, then P: without that it is Q which answers.
+                // Leaves out one of the other columns, or P: then Q is used.
                 // Cannot saturate: 0 and 1 have been matched; a row has few columns.
                 let other = number.saturating_sub(2);
                 let without = if other < place.column { other } else { other.saturating_add(1) };
@@ -221,7 +222,7 @@ impl Storage {
         }
     }
 
-    /// How little a device counts: 0 for a sound one, 1 for one that is behind, 2 for one that is missing.
+    /// Rank of a stripe's device: 0 for a good one, 1 for one that missed writes, 2 for a missing one.
     fn rank(&self, stripe: &Stripe) -> u8 {
         match self.devices.get(stripe.device) {
             Some(leg) if leg.bytes.is_some() => u8::from(leg.is_behind),
@@ -229,9 +230,9 @@ impl Storage {
         }
     }
 
-    /// Whether what comes of a way rests on a device that is behind, and others had it, too. Of what only devices had
-    /// that are behind, nothing was written without them.
-    fn is_doubtful(&self, place: &Place<'_>, way: Way) -> bool {
+    /// Whether a way relies on a device that missed writes for bytes that another device had, too. If all devices of
+    /// the bytes missed writes, none of these writes concerned the bytes.
+    fn is_doubtful(&self, place: &ChunkPlace<'_>, way: Way) -> bool {
         let rank = |stripe: Option<&Stripe>| stripe.map_or(2, |stripe| self.rank(stripe));
         let parities = place.chunk.profile.parities();
         match way {
@@ -241,7 +242,7 @@ impl Storage {
             }
             Way::Copy(_) => rank(place.rotated(place.column)) == 1,
             Way::Parity { without } => {
-                // All that is left out where it can be: what this way does without costs a parity, too.
+                // Columns that can be left out: the way does so for one of them, which takes up a parity, too.
                 let is_out = |column: &usize| {
                     *column == place.column || Some(*column) == without || rank(place.rotated(*column)) > 0
                 };
@@ -251,7 +252,7 @@ impl Storage {
         }
     }
 
-    fn read(&self, place: &Place<'_>, way: Way, buf: &mut [u8]) -> Result<(), Failure> {
+    fn read(&self, place: &ChunkPlace<'_>, way: Way, buf: &mut [u8]) -> Result<(), Failure> {
         match way {
             Way::Copy(copy) => {
                 let stripe = match place.chunk.profile.parities() {
@@ -264,10 +265,10 @@ impl Storage {
         }
     }
 
-    /// Reads a stripe's device, `skip` bytes behind the place.
+    /// Reads from a stripe's device, `skip` bytes past the place.
     fn read_stripe(
         &self,
-        place: &Place<'_>,
+        place: &ChunkPlace<'_>,
         stripe: Option<&Stripe>,
         skip: u64,
         buf: &mut [u8],
@@ -284,7 +285,7 @@ impl Storage {
         }
     }
 
-    /// The devices of a chunk that were not given, as an error; where all were, those that missed writes.
+    /// The error that names the missing devices of a chunk or, if none is missing, those that missed writes.
     fn without(&self, chunk: &Chunk) -> Error {
         let names = |is_wanted: fn(&Leg) -> bool| {
             let stripes = self.chunks.stripes(chunk).iter();
@@ -303,19 +304,19 @@ impl Storage {
     }
 }
 
-/// In how many ways a place can be read.
-fn ways(place: &Place<'_>) -> usize {
+/// The number of ways to read a place.
+fn ways(place: &ChunkPlace<'_>) -> usize {
     match place.chunk.profile.parities() {
         0 => place.chunk.profile.copies(),
         1 => 2,
-        // Without one of the other columns, or P.
+        // Without one of the other columns, or without P.
         // Cannot saturate: a row has few columns.
         _ => place.columns().saturating_add(2),
     }
 }
 
-/// The error to report of two: what is wrong with data that is there says more than what is not there.
-pub fn telling(one: Option<Error>, other: Error) -> Error {
+/// The more helpful of two errors: one about present data says more than one about missing data.
+pub fn more_helpful(one: Option<Error>, other: Error) -> Error {
     match one {
         Some(error @ Error::Corrupt(Corrupt { fault: Fault::Checksum { .. } | Fault::Inconsistent, .. })) => {
             error
@@ -341,12 +342,12 @@ mod tests {
 
     const ROWS: u64 = 3;
 
-    /// What stands at an address.
+    /// The bytes at an address.
     fn byte(address: u64) -> u8 {
         ((address * 31) ^ (address >> 9) ^ (address >> 17)) as u8
     }
 
-    /// A chunk over so many devices, each with all that it should have; some missing, some behind.
+    /// A chunk over this many devices, each with its full content; some missing, some outdated.
     struct Set {
         kind: u64,
         disks: Vec<Vec<u8>>,
@@ -423,7 +424,7 @@ mod tests {
         (0..storage.chunks.all()[0].length).map(byte).collect()
     }
 
-    /// Subsets of so many devices with at most `most` members.
+    /// Subsets of this many devices with at most `most` members.
     fn subsets(count: usize, most: usize) -> impl Iterator<Item = Vec<usize>> {
         let sets =
             (0..1usize << count).map(move |mask| (0..count).filter(|at| mask >> at & 1 == 1).collect());
@@ -449,7 +450,7 @@ mod tests {
             for missing in subsets(count, stands) {
                 let storage = set.storage(&missing, &[]);
                 let wanted = wanted(&storage);
-                // In one piece, then in pieces across the ends of strips.
+                // In one piece, then in pieces across strip boundaries.
                 for size in [wanted.len(), 50_000] {
                     let mut buf = vec![0; wanted.len()];
                     for (number, part) in buf.chunks_mut(size).enumerate() {
@@ -498,7 +499,7 @@ mod tests {
     fn one_of_the_ways_leaves_out_the_leg_that_lies() {
         for (kind, count, stands) in PROFILES.into_iter().filter(|(_, _, stands)| *stands > 0) {
             let set = Set::new(kind, count);
-            // As many as the profile stands, missing or lying in any mix. Of pairs both may be among two.
+            // As many as the profile tolerates, missing or corrupt in any mix. Two may be both of one pair.
             for bad in subsets(count, stands) {
                 for missing in subsets(bad.len(), bad.len()) {
                     let missing: Vec<usize> = missing.into_iter().map(|index| bad[index]).collect();
@@ -559,7 +560,7 @@ mod tests {
                     let is_right = buf == wanted[address..address + 4096];
                     let what = format!("{kind:#x}, {missing:?} missing, {behind} behind: {address}");
                     match stands {
-                        // There is nothing beside it: it was there whenever something was written.
+                        // No other device had the bytes: this one was there whenever they were written.
                         0 => assert!(read.is_err() || is_right || buf[0] == 0x11, "{what}"),
                         _ => assert!(read.is_err() || is_right, "{what}"),
                     }
@@ -587,7 +588,7 @@ mod tests {
         assert!(said.ends_with("), which may have missed writes"), "{said}");
     }
 
-    /// A device some of whose sectors cannot be read.
+    /// A device with unreadable sectors.
     struct Scratched(Vec<u8>, u64);
 
     impl block::BlockRead for Scratched {
@@ -608,9 +609,9 @@ mod tests {
         for (kind, count, stands) in PROFILES {
             let set = Set::new(kind, count);
             let all = || 0..count;
-            let scenes = all().flat_map(|missing| all().map(move |behind| (missing, behind)));
-            let scenes = scenes.flat_map(|(missing, behind)| all().map(move |lost| (missing, behind, lost)));
-            for (missing, behind, lost) in scenes.filter(|(a, b, c)| stands > 1 && a != b && b != c && a != c)
+            let cases = all().flat_map(|missing| all().map(move |behind| (missing, behind)));
+            let cases = cases.flat_map(|(missing, behind)| all().map(move |lost| (missing, behind, lost)));
+            for (missing, behind, lost) in cases.filter(|(a, b, c)| stands > 1 && a != b && b != c && a != c)
             {
                 let mut old = Set { kind, disks: set.disks.clone() };
                 old.disks[behind].fill(0x11);

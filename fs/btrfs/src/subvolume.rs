@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Subvolumes and snapshots: trees with files, each with a place in another.
+//! Subvolumes and snapshots: trees with files, each at a path within another.
 
 use alloc::vec::Vec;
 
@@ -19,25 +19,25 @@ use crate::{
 
 /// `BTRFS_ROOT_SUBVOL_RDONLY`
 const READ_ONLY: u64 = 1;
-/// Subvolumes that are listed.
+/// The most subvolumes that are listed.
 const MOST: usize = 65_536;
-/// Bytes of all their paths, and names that are looked for to find them: 10 000 snapshots take a tenth of that.
+/// The most bytes of all paths, and names that are looked up for them: 10 000 snapshots take a tenth of that.
 const MOST_BYTES: usize = 4 << 20;
 const MOST_NAMES: usize = 1 << 19;
-/// Subvolumes that cannot be read, before the rest is given up: each may take a look at the disk.
+/// The most unreadable subvolumes before the listing ends: each may cost a disk access.
 const MOST_FAULTS: usize = 256;
-/// Names of one path, and their bytes: `PATH_MAX` of Linux.
+/// The most names in one path, and its bytes: `PATH_MAX` of Linux.
 const DEEPEST: usize = 256;
 const LONGEST: usize = 4096;
 
 /// A subvolume.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Subvolume {
-    /// Its number: 5 is the one at the top, others begin at 256 (`subvolid=`).
+    /// Its number (`subvolid=`): 5 for the top-level subvolume, others begin at 256.
     pub id: u64,
-    /// Its path from the top, without a slash in front (`subvol=`); empty for the one at the top.
+    /// Its path from the top level, without a leading slash (`subvol=`); empty for the top-level subvolume.
     pub path: Vec<u8>,
-    /// Nobody writes to it.
+    /// It is read-only.
     pub is_read_only: bool,
     /// It began as a copy of another.
     pub is_snapshot: bool,
@@ -52,46 +52,46 @@ pub struct Root {
     pub tree: Tree,
     pub directory: InodeNumber,
     flags: u64,
-    /// Directories that name it: none of one that is being deleted.
+    /// Directory entries that refer to it: 0 if it is being deleted.
     references: u32,
     is_snapshot: bool,
 }
 
-/// Where a directory has a subvolume.
-pub struct Place<'a> {
+/// The directory entry of a subvolume.
+pub struct SubvolumePlace<'a> {
     pub parent: TreeId,
     pub directory: InodeNumber,
     pub name: &'a [u8],
 }
 
-/// The root of a tree; none where there is no such tree.
+/// The root of a tree; `None` if there is no such tree.
 ///
 /// # Errors
-/// What trees say; so do all of these.
+/// Those of trees; so do all functions here.
 pub fn root(trees: &Trees, roots: &Tree, id: TreeId) -> Result<Option<Root>, Error> {
     let last = Key { objectid: id.0, kind: kind::ROOT_ITEM, offset: u64::MAX };
     let item = trees.at_or_before(roots, last)?.filter(|item| item.key.is_beside(last));
     item.map(|item| Root::of(&item, id)).transpose()
 }
 
-/// The root of a tree without which there is no filesystem.
+/// The root of a tree that has to exist.
 ///
 /// # Errors
-/// [`Error::Corrupt`] where it is not there.
+/// [`Error::Corrupt`] if it does not exist.
 pub fn expect_root(trees: &Trees, roots: &Tree, id: TreeId) -> Result<Root, Error> {
     root(trees, roots, id)?
         .ok_or_else(|| corrupt(Fault::Inconsistent, "tree without btrfs_root_item", roots.location(), id.0))
 }
 
-/// The root directory of a subvolume that stands in a place; none where it does not, whatever the directory says.
+/// The root directory of the subvolume at a place; `None` if its own reference names another place, or it is deleted.
 ///
 /// # Errors
 /// As [`root`].
-pub fn standing(
+pub fn root_directory_at(
     trees: &Trees,
     roots: &Tree,
     child: TreeId,
-    place: &Place<'_>,
+    place: &SubvolumePlace<'_>,
 ) -> Result<Option<InodeNumber>, Error> {
     let key = Key { objectid: place.parent.0, kind: kind::ROOT_REF, offset: child.0 };
     let Some(item) = trees.get(roots, key)? else { return Ok(None) };
@@ -103,7 +103,7 @@ pub fn standing(
     Ok(root.map(|root| root.directory))
 }
 
-/// The subvolume that is mounted where nobody says which.
+/// The default subvolume.
 ///
 /// # Errors
 /// As [`root`].
@@ -112,7 +112,7 @@ pub fn default(trees: &Trees, roots: &Tree, root_dir: u64) -> Result<TreeId, Err
     Ok(found.filter(|id| id.is_subvolume()).unwrap_or(TreeId::TOP))
 }
 
-/// Subvolumes that have a path, by number, as far as they are found.
+/// Subvolumes that have a path, by number, as far as they could be read.
 #[derive(Default)]
 pub struct Listing {
     pub found: Vec<Subvolume>,
@@ -121,11 +121,11 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// All subvolumes; one that is damaged hides no other.
+    /// Lists all subvolumes; a damaged one does not hide others.
     pub fn read(trees: &Trees, roots: &Tree) -> Self {
         let (mut listing, mut paths) = (Self::default(), Paths { trees, roots, names: 0, bytes: 0 });
         let (mut next, mut faults) = (Some(TreeId::TOP.0), 0usize);
-        // It ends: numbers only grow.
+        // Terminates: numbers only grow.
         while let Some(objectid) = next {
             let key = Key { objectid, kind: kind::ROOT_ITEM, offset: 0 };
             let outcome = match trees.at_or_after(roots, key) {
@@ -155,7 +155,7 @@ impl Listing {
         listing
     }
 
-    /// Adds the subvolume of this number, if it is one that somebody can reach.
+    /// Adds the subvolume with this number, if a path leads to it.
     fn add(&mut self, paths: &mut Paths<'_>, id: TreeId) -> Result<(), Error> {
         if !id.is_subvolume() {
             return Ok(());
@@ -171,20 +171,20 @@ impl Listing {
     }
 }
 
-/// Finds paths of subvolumes, within a limit for all of them: they may all stand in the same deep place.
+/// Finds paths of subvolumes, with a common limit: they may all be deep in the same directory.
 struct Paths<'a> {
     trees: &'a Trees,
     roots: &'a Tree,
-    /// Names that were looked for, and bytes of the paths that were found.
+    /// Names that were looked up, and bytes of the paths that were found.
     names: usize,
     bytes: usize,
 }
 
 impl Paths<'_> {
-    /// The path of a subvolume from the top; none where it does not lead there.
+    /// The path of a subvolume from the top level; `None` if it has none.
     ///
     /// # Errors
-    /// What trees say; [`Error::TooLarge`] where all paths together take too much.
+    /// Those of trees; [`Error::TooLarge`] if all paths together exceed the limit.
     fn of(&mut self, id: TreeId) -> Result<Option<Vec<u8>>, Error> {
         let mut names: Vec<Vec<u8>> = Vec::new();
         let mut id = id;
@@ -222,7 +222,7 @@ impl Paths<'_> {
         if self.bytes > MOST_BYTES {
             return Err(too_many(MOST_BYTES));
         }
-        // Once in the list, and once by whoever looks for roots by their numbers.
+        // Kept twice: in the list, and by callers that look up roots by number.
         self.trees.storage().keep(length(&names).saturating_mul(2))?;
         names.reverse();
         Ok(Some(names.join(&b'/')))
@@ -230,7 +230,7 @@ impl Paths<'_> {
 
     fn add(&mut self, names: &mut Vec<Vec<u8>>, name: &[u8]) -> Result<(), Error> {
         self.trees.storage().charge(1)?;
-        // Cannot saturate: no more than `MOST_NAMES` and one.
+        // Cannot saturate: at most one above `MOST_NAMES`.
         self.names = self.names.saturating_add(1);
         if self.names > MOST_NAMES {
             return Err(too_many(MOST_NAMES));
@@ -240,7 +240,7 @@ impl Paths<'_> {
     }
 }
 
-/// Bytes of names, and of a slash for each.
+/// Bytes of names, with a slash for each.
 fn length(names: &[Vec<u8>]) -> usize {
     // Cannot saturate: names that are in memory.
     names.iter().map(|name| name.len().saturating_add(1)).fold(0, usize::saturating_add)
@@ -263,10 +263,10 @@ fn name_of<'a>(item: &Item, rest: &'a [u8], length: u16, structure: &'static str
 }
 
 impl Root {
-    /// What the root item of a tree says.
+    /// Parses the root item of a tree.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] for an item that is too short, or a level that no tree has.
+    /// [`Error::Corrupt`] for an item that is too short, or an invalid level.
     pub fn of(item: &Item, id: TreeId) -> Result<Self, Error> {
         let (raw, rest) = item.parse::<raw::RootItem>("btrfs_root_item")?;
         if raw.level >= LEVELS {
@@ -274,7 +274,7 @@ impl Root {
             return Err(corrupt(Fault::Range, "btrfs_root_item.level", at, raw.level));
         }
         let generation = Generation(raw.generation.get());
-        // A kernel that does not know the later fields does not keep them.
+        // A kernel that does not know the later fields does not update them.
         let more = raw::RootItemMore::ref_from_prefix(rest).ok().map(|(more, _)| more);
         let more = more.filter(|more| more.generation_v2.get() == generation.0);
         Ok(Self {
@@ -298,7 +298,7 @@ impl Root {
         }
     }
 
-    /// Nobody has deleted it.
+    /// Whether it exists and is not deleted.
     pub fn is_in_use(&self) -> bool {
         self.references > 0 || self.tree.id == TreeId::TOP
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What is known of the whole: profiles, free space, features.
+//! The summary of the whole filesystem: profiles, free space, features.
 
 use alloc::{string::String, vec::Vec};
 
@@ -13,14 +13,14 @@ use crate::{
     superblock::Superblock,
 };
 
-/// The profiles of chunks by what they hold, each once and by mkfs.btrfs's name. Mixed chunks count for both.
+/// The profiles of chunks by their content, each once, with the names of mkfs.btrfs. Mixed chunks count for both.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Profiles {
-    /// Of files' bytes.
+    /// Profiles of file data.
     pub data: Vec<&'static str>,
-    /// Of trees.
+    /// Profiles of trees.
     pub metadata: Vec<&'static str>,
-    /// Of the tree of chunks.
+    /// Profiles of the chunk tree.
     pub system: Vec<&'static str>,
 }
 
@@ -36,7 +36,7 @@ impl Profiles {
     }
 }
 
-/// Free space, features, details and state.
+/// Free space, features, details and health.
 pub fn of(superblock: &Superblock, storage: &Storage, has_warnings: bool) -> Summary {
     let profiles = Profiles::of(storage.chunks.all());
     let text = |names: &[&str]| names.join(", ");
@@ -62,7 +62,7 @@ pub fn of(superblock: &Superblock, storage: &Storage, has_warnings: bool) -> Sum
     }
 }
 
-/// What chunks have left, and what no chunk has taken of the devices, in as many copies as the data's chunks.
+/// Free space: unused bytes of chunks, and of devices outside of chunks, divided by the copies that data has.
 fn free(superblock: &Superblock, storage: &Storage) -> Option<u64> {
     let chunks = storage.chunks.all();
     let (mut length, mut raw, mut data) = (0u64, 0u64, (1u64, 1u64));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The superblock: one of each device, and its copies.
+//! The superblock: each device has one, and copies of it.
 
 use alloc::vec::Vec;
 use core::mem::offset_of;
@@ -15,34 +15,34 @@ use crate::{
     units::{DeviceNumber, Generation, Logical, Physical, TreeId, Uuid},
 };
 
-/// Where the superblock stands, and its copies on devices that are large enough: `btrfs_sb_offset`.
+/// Offsets of the superblock and of its copies, on devices that are large enough: `btrfs_sb_offset`.
 const PLACES: [Physical; 3] = [Physical(64 << 10), Physical(64 << 20), Physical(256 << 30)];
-/// Its bytes.
+/// Bytes of a superblock.
 pub const SIZE: usize = 4096;
 /// `magic`
 const MAGIC: [u8; 8] = *b"_BHRfS_M";
 /// Levels of a tree: `BTRFS_MAX_LEVEL`.
 pub const LEVELS: u8 = 8;
-/// Sizes of sectors and nodes.
+/// The allowed sizes of sectors and nodes.
 const SIZES: core::ops::RangeInclusive<u32> = 4096..=65_536;
 
 /// A superblock that has been checked.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Superblock {
-    /// What names the filesystem.
+    /// UUID of the filesystem.
     pub fsid: Uuid,
-    /// What names it in its metadata: the fsid, or the one that it was made with.
+    /// UUID in its metadata: the fsid, or the one that it was made with.
     pub metadata_uuid: Uuid,
     pub generation: Generation,
-    /// The tree of the trees' roots.
+    /// The root tree.
     pub roots: Tree,
-    /// The tree of chunks.
+    /// The chunk tree.
     pub chunks: Tree,
-    /// The tree of logs, where one was not replayed.
+    /// The log root tree, if it was not replayed.
     pub log: Option<Tree>,
     pub total_bytes: u64,
     pub bytes_used: u64,
-    /// The directory in the tree of roots that names the default subvolume.
+    /// The directory in the root tree whose entry names the default subvolume.
     pub root_dir: u64,
     pub device_count: u64,
     pub sector_size: u32,
@@ -53,34 +53,34 @@ pub struct Superblock {
     pub flags: u64,
     pub label: Vec<u8>,
     pub device: Device,
-    /// Keys and chunks without which the tree of chunks cannot be read, behind one another.
+    /// Keys and chunks that are needed to read the chunk tree, one after the other.
     pub system_chunks: Vec<u8>,
-    /// Where it stands.
+    /// Where it is on the device.
     pub place: Physical,
 }
 
-/// What a filesystem knows of one of its devices.
+/// One of its devices, as the filesystem describes it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Device {
     pub number: DeviceNumber,
     pub uuid: Uuid,
-    /// The filesystem that it was made for: a seed's, where the filesystem grew from one.
+    /// The filesystem that it was made for: that of a seed, if the filesystem grew from one.
     pub fsid: Uuid,
     pub total_bytes: u64,
     pub bytes_used: u64,
 }
 
-/// What was committed: when, and where the two trees are that lead to all others.
+/// The last commit: its generation, and the addresses of the root tree and the chunk tree.
 type Transaction = [u64; 3];
 
-/// A device's superblock, from wherever it could be read.
-pub struct Found {
+/// A device's superblock, or a copy of it.
+pub struct FoundSuperblock {
     pub superblock: Superblock,
-    /// Why it is a copy.
+    /// Why a copy is used.
     pub fault: Option<Error>,
 }
 
-/// Whether the magic number stands on the device. Copies do not count: who makes another filesystem leaves them.
+/// Whether the device has the magic number. Copies do not count: making another filesystem leaves them in place.
 ///
 /// # Errors
 /// [`Error::Io`] when the device fails. A device that is too small holds no btrfs: that is not an error.
@@ -94,19 +94,19 @@ pub fn probe(device: &dyn BlockRead) -> Result<bool, Error> {
     Ok(magic == MAGIC)
 }
 
-/// The device's superblock; where that is damaged, the newest of its copies.
+/// Reads the device's superblock; if that is damaged, the newest of its copies.
 ///
 /// # Errors
-/// That of the superblock itself, where no copy is sound either.
-pub fn read(device: &dyn BlockRead) -> Result<Found, Error> {
+/// That of the superblock itself, if no copy is valid.
+pub fn read(device: &dyn BlockRead) -> Result<FoundSuperblock, Error> {
     let [primary, copies @ ..] = PLACES;
     let fault = match read_at(device, primary) {
-        Ok(superblock) => return Ok(Found { superblock, fault: None }),
+        Ok(superblock) => return Ok(FoundSuperblock { superblock, fault: None }),
         Err(fault) => fault,
     };
     let copies = copies.into_iter().filter_map(|place| read_at(device, place).ok());
     match copies.max_by_key(|superblock| superblock.generation) {
-        Some(superblock) => Ok(Found { superblock, fault: Some(fault) }),
+        Some(superblock) => Ok(FoundSuperblock { superblock, fault: Some(fault) }),
         None => Err(fault),
     }
 }
@@ -117,10 +117,10 @@ fn read_at(device: &dyn BlockRead, place: Physical) -> Result<Superblock, Error>
     parse(&bytes, place)
 }
 
-/// Reads a superblock that stands at `place`.
+/// Parses a superblock that was read at `place`.
 ///
 /// # Errors
-/// [`Error::Corrupt`], [`Error::Unsupported`] for a checksum that is not known.
+/// [`Error::Corrupt`], [`Error::Unsupported`] for an unknown checksum algorithm.
 pub fn parse(bytes: &[u8], place: Physical) -> Result<Superblock, Error> {
     let Ok((raw, _)) = raw::SuperBlock::ref_from_prefix(bytes) else {
         return Err(corrupt(Fault::Truncated, "btrfs_super_block", place, memory::wide(bytes.len())));
@@ -149,7 +149,7 @@ pub fn parse(bytes: &[u8], place: Physical) -> Result<Superblock, Error> {
     }
 }
 
-/// The first field that is outside what the format allows: its name, its offset and its value.
+/// The first field that is outside what the format allows: its name, offset and value.
 fn out_of_range(raw: &raw::SuperBlock) -> Option<(&'static str, usize, u64)> {
     let (sector, node) = (raw.sectorsize.get(), raw.nodesize.get());
     let is_size = |size: u32| size.is_power_of_two() && SIZES.contains(&size);
@@ -166,7 +166,7 @@ fn out_of_range(raw: &raw::SuperBlock) -> Option<(&'static str, usize, u64)> {
         let at = offset_of!(raw::SuperBlock, sys_chunk_array_size);
         return Some(("btrfs_super_block.sys_chunk_array_size", at, size.into()));
     }
-    // The log is of the generation behind this one.
+    // A log has the next generation.
     let generation = raw.generation.get();
     if raw.log_root.get() != 0 && generation.checked_add(1).is_none() {
         return Some(("btrfs_super_block.generation", offset_of!(raw::SuperBlock, generation), generation));
@@ -202,8 +202,8 @@ impl Superblock {
                 raw.chunk_root_level,
                 Generation(raw.chunk_root_generation.get()),
             ),
-            // The log is of the transaction that was not finished: where there is one, the generation is not the last
-            // one, so that the next one cannot saturate.
+            // The log belongs to the unfinished transaction: with a log, the generation is not the highest one, so that
+            // the next one cannot saturate.
             log: Some(raw.log_root.get()).filter(|root| *root != 0).map(|root| {
                 tree(TreeId::LOGS, root, raw.log_root_level, Generation(generation.0.saturating_add(1)))
             }),
@@ -224,32 +224,32 @@ impl Superblock {
         }
     }
 
-    /// Refuses what this driver cannot read.
+    /// Refuses an unsupported filesystem.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] naming it.
+    /// [`Error::Unsupported`] naming the feature.
     pub fn check_features(&self) -> Result<(), Error> {
         features::check(self.incompat, self.flags)
     }
 
-    /// Errors were detected when it was in use.
+    /// Whether the kernel found errors while it was mounted.
     pub fn has_errors(&self) -> bool {
         self.flags & features::FLAG_ERROR != 0
     }
 
-    /// Other filesystems grow from this one, which nobody writes any more.
+    /// Whether it is a seed: read-only, and other filesystems may have grown from it.
     pub fn is_seed(&self) -> bool {
         self.flags & features::FLAG_SEEDING != 0
     }
 
-    /// What all devices of one state of the filesystem have in common, and what no other state has: what was committed,
-    /// and what was synchronised since (where the tree of logs is, or 0). A later state is the larger one.
+    /// A value that all devices in one state of the filesystem share, and no other state has: the last commit, and what
+    /// was synced since (the address of the log root tree, or 0). A later state has a larger value.
     pub fn state(&self) -> [u64; 4] {
         let [generation, roots, chunks] = self.transaction();
         [generation, roots, chunks, self.log.map_or(0, |log| log.root.0)]
     }
 
-    /// The same of what was committed alone.
+    /// The same for the last commit alone.
     pub fn transaction(&self) -> Transaction {
         [self.generation.0, self.roots.root.0, self.chunks.root.0]
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Trees: items by key. Everything that is known of a filesystem is an item of one of them.
+//! Trees: items by key. Everything in a filesystem is an item of one of them.
 
 use alloc::rc::Rc;
 use core::{cell::RefCell, ops::Range};
@@ -11,7 +11,7 @@ use crate::{
     corrupt,
     log::{Edited, Items, Replayed},
     memory::wide,
-    node::{Key, Node, Pointer, Rules, Wanted},
+    node::{Geometry, Key, Node, Pointer, Wanted},
     nodes::Nodes,
     storage::Storage,
     superblock::LEVELS,
@@ -28,7 +28,7 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Its root, where an error is about what the tree lacks.
+    /// The location of its root, for errors about missing items.
     pub fn location(&self) -> Location {
         Location::in_node(self.root, 0)
     }
@@ -43,28 +43,28 @@ pub struct Item {
 
 #[derive(Clone)]
 enum Content {
-    /// In a leaf, where it stands.
+    /// In a leaf: its range there.
     Stored(Rc<Node>, Range<usize>),
-    /// In memory; what it was made from stands there.
+    /// In memory, with the location of the item that it was made from.
     Changed(Rc<[u8]>, Location),
 }
 
-/// All trees of a filesystem: whatever is looked up, is looked up here.
+/// All trees of a filesystem. All lookups go through here.
 pub struct Trees {
     nodes: Nodes,
-    /// The leaf that was used last, and whose: neighbours are looked for together.
+    /// The leaf that was used last, and the root of its tree: nearby items are usually looked up together.
     last: RefCell<Option<(Logical, Rc<Node>)>>,
-    /// What a log has changed in them.
+    /// The changes of a replayed log.
     replayed: Replayed,
 }
 
-/// A tree as it is stored.
+/// A tree as stored, without the changes of a log.
 pub struct Stored<'a> {
     trees: &'a Trees,
     tree: &'a Tree,
 }
 
-/// The leaf that a search came to.
+/// The result of a search.
 struct Leaf {
     node: Rc<Node>,
     /// The first key of the next leaf.
@@ -72,8 +72,8 @@ struct Leaf {
 }
 
 impl Trees {
-    pub fn new(storage: Storage, rules: Rules, memory: &MemoryBudget) -> Self {
-        let nodes = Nodes::new(storage, rules, memory);
+    pub fn new(storage: Storage, geometry: Geometry, memory: &MemoryBudget) -> Self {
+        let nodes = Nodes::new(storage, geometry, memory);
         Self { nodes, last: RefCell::default(), replayed: Replayed::default() }
     }
 
@@ -85,24 +85,24 @@ impl Trees {
         self.nodes.storage_mut()
     }
 
-    pub fn rules(&self) -> &Rules {
-        self.nodes.rules()
+    pub fn geometry(&self) -> &Geometry {
+        self.nodes.geometry()
     }
 
-    pub fn rules_mut(&mut self) -> &mut Rules {
-        self.nodes.rules_mut()
+    pub fn geometry_mut(&mut self) -> &mut Geometry {
+        self.nodes.geometry_mut()
     }
 
     /// The item with this key.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] for a damaged node, [`Error::Missing`] and [`Error::Io`] where none can be read; so do all
-    /// of these.
+    /// [`Error::Corrupt`] for a damaged node, [`Error::Missing`] and [`Error::Io`] if none can be read; so do all
+    /// functions here.
     pub fn get(&self, tree: &Tree, key: Key) -> Result<Option<Item>, Error> {
         Ok(self.at_or_before(tree, key)?.filter(|item| item.key == key))
     }
 
-    /// The first item whose key is not below this one.
+    /// The first item at or after this key.
     ///
     /// # Errors
     /// As [`get`](Self::get).
@@ -114,7 +114,7 @@ impl Trees {
         }
     }
 
-    /// The last item whose key is not above this one.
+    /// The last item at or before this key.
     ///
     /// # Errors
     /// As [`get`](Self::get).
@@ -126,18 +126,18 @@ impl Trees {
         }
     }
 
-    /// A tree without what a log has changed in it.
+    /// A tree without the changes of a log.
     pub fn stored<'a>(&'a self, tree: &'a Tree) -> Stored<'a> {
         Stored { trees: self, tree }
     }
 
-    /// Keeps no node in memory of those that were read.
+    /// Empties the cache of nodes.
     pub fn forget(&mut self) {
         self.last.take();
         self.nodes.forget();
     }
 
-    /// What a log has changed, from now on.
+    /// Applies the changes of a log from now on.
     pub fn replay(&mut self, replayed: Replayed) {
         self.replayed = replayed;
     }
@@ -146,7 +146,7 @@ impl Trees {
         &self.replayed
     }
 
-    /// The leaf where the key is, or would be.
+    /// The leaf that contains the key, or would contain it.
     fn leaf(&self, tree: &Tree, key: Key) -> Result<Leaf, Error> {
         if let Some(node) = self.last(tree, key) {
             return Ok(Leaf { node, next: None });
@@ -159,10 +159,11 @@ impl Trees {
             first: None,
         };
         let mut next = None;
-        // A level less with each step.
+        // Each step descends one level.
         for _ in 0..LEVELS {
             let node = self.nodes.read(&wanted)?;
-            // What is beside a node begins where the pointers above it say so: else there would be no end.
+            // The keys of a node end before the next node begins, according to the pointers above: else a search might
+            // not end.
             if let (Some(last), Some(end)) = (node.last_key(), next)
                 && last >= end
             {
@@ -188,7 +189,7 @@ impl Trees {
         Err(corrupt(Fault::Loop, "btrfs_header.level", tree.location(), tree.level))
     }
 
-    /// The leaf that was used last, if the key is between two of its own.
+    /// The leaf that was used last, if the key is within its keys.
     fn last(&self, tree: &Tree, key: Key) -> Option<Rc<Node>> {
         let last = self.last.borrow();
         let (root, node) = last.as_ref()?;
@@ -204,10 +205,10 @@ impl Items for Stored<'_> {
             let Some(next) = leaf.next else { return Ok(None) };
             leaf = self.trees.leaf(self.tree, next)?;
         }
-        // Entries below the key, that of the key itself not counted.
+        // Entries up to the key; if the last of them has this very key, it is the result.
         let below = leaf.node.up_to(key);
         let is_found = below.checked_sub(1).and_then(|slot| leaf.node.key(slot)) == Some(key);
-        // Cannot saturate: at least the key itself is up to the key, where it is found.
+        // Cannot saturate: the entry that was found is one of them.
         Ok(Item::of(leaf.node, if is_found { below.saturating_sub(1) } else { below }))
     }
 
@@ -223,12 +224,12 @@ impl Item {
         Some(Self { key, content: Content::Stored(node, range) })
     }
 
-    /// An item in memory; errors in it are shown at `place`.
+    /// An item in memory; errors about it name `place`.
     pub fn changed(key: Key, bytes: &[u8], place: impl Into<Location>) -> Self {
         Self { key, content: Content::Changed(bytes.into(), place.into()) }
     }
 
-    /// What stands in it.
+    /// Its content.
     pub fn bytes(&self) -> &[u8] {
         match &self.content {
             Content::Stored(node, range) => node.bytes(range.clone()),
@@ -236,19 +237,19 @@ impl Item {
         }
     }
 
-    /// Where its byte `at` stands, for errors.
+    /// The location of its byte `at`, for errors.
     pub fn place(&self, at: usize) -> Location {
         match &self.content {
-            // Cannot saturate: both are within a node, or little behind it.
+            // Cannot saturate: both are within a node, or little past it.
             Content::Stored(node, range) => node.location(range.start.saturating_add(at)),
             Content::Changed(_, place) => *place,
         }
     }
 
-    /// The structure that it begins with, and what follows.
+    /// Splits the content into the structure at its start, and the rest.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] where it is shorter.
+    /// [`Error::Corrupt`] if it is shorter than the structure.
     pub fn parse<T>(&self, structure: &'static str) -> Result<(&T, &[u8]), Error>
     where
         T: FromBytes + Immutable + KnownLayout + Unaligned,
@@ -266,7 +267,7 @@ mod tests {
     use super::*;
     use crate::{
         node::tests::key,
-        scene::{NODE, Scene, tree},
+        test_image::{NODE, TestImage, tree},
     };
 
     const ROOT: u64 = 16 * NODE;
@@ -274,8 +275,8 @@ mod tests {
     const TWO: u64 = 18 * NODE;
 
     /// Two leaves: inodes 10 and 20, and inodes 30 and 40.
-    fn two_leaves() -> Scene {
-        Scene::new()
+    fn two_leaves() -> TestImage {
+        TestImage::new()
             .branch(TreeId::TOP, ROOT, &[(key(10, 0), ONE), (key(30, 0), TWO)])
             .leaf(TreeId::TOP, ONE, &[(key(10, 0), b"ten"), (key(20, 0), b"twenty")])
             .leaf(TreeId::TOP, TWO, &[(key(30, 0), b"thirty"), (key(40, 0), b"forty")])
@@ -284,7 +285,7 @@ mod tests {
     #[test]
     fn items_are_found_over_leaves() {
         let (trees, tree) = (two_leaves().trees(), tree(TreeId::TOP, ROOT, 1));
-        // In an order in which the leaf that was used last helps, and in which it does not.
+        // In an order in which the leaf that was used last helps, and in one in which it does not.
         for (wanted, after, before) in [
             (5, Some(10), None),
             (10, Some(10), Some(10)),
@@ -329,7 +330,7 @@ mod tests {
 
     #[test]
     fn an_empty_tree_has_nothing() {
-        let trees = Scene::new().leaf(TreeId::TOP, ROOT, &[]).trees();
+        let trees = TestImage::new().leaf(TreeId::TOP, ROOT, &[]).trees();
         let tree = tree(TreeId::TOP, ROOT, 0);
         assert!(trees.at_or_after(&tree, key(0, 0)).unwrap().is_none());
         assert!(trees.at_or_before(&tree, key(9, 0)).unwrap().is_none());
@@ -346,19 +347,19 @@ mod tests {
     #[test]
     fn leaves_keep_to_what_is_above_them() {
         let tree = tree(TreeId::TOP, ROOT, 1);
-        // The first leaf reaches into the second: whoever walks on would go round in a circle.
-        let scene = two_leaves().leaf(TreeId::TOP, ONE, &[(key(10, 0), b""), (key(30, 0), b"")]);
-        assert_eq!(structure(&scene.trees(), &tree, 10), "last btrfs_disk_key");
-        // The second begins elsewhere than its pointer says.
-        let scene = two_leaves().leaf(TreeId::TOP, TWO, &[(key(31, 0), b"")]);
-        assert_eq!(structure(&scene.trees(), &tree, 35), "first btrfs_disk_key");
+        // The first leaf extends into the second: a walk would go in circles.
+        let image = two_leaves().leaf(TreeId::TOP, ONE, &[(key(10, 0), b""), (key(30, 0), b"")]);
+        assert_eq!(structure(&image.trees(), &tree, 10), "last btrfs_disk_key");
+        // The second begins with another key than its pointer.
+        let image = two_leaves().leaf(TreeId::TOP, TWO, &[(key(31, 0), b"")]);
+        assert_eq!(structure(&image.trees(), &tree, 35), "first btrfs_disk_key");
         // A pointer to the node itself.
-        let scene = two_leaves().branch(TreeId::TOP, ROOT, &[(key(10, 0), ROOT)]);
-        assert_eq!(structure(&scene.trees(), &tree, 10), "btrfs_header.level");
-        // A pointer to where no chunk is.
-        let scene = two_leaves().branch(TreeId::TOP, ROOT, &[(key(10, 0), 1 << 40)]);
-        assert_eq!(structure(&scene.trees(), &tree, 10), "address without btrfs_chunk");
-        // What was read for one tree is not taken for another's.
+        let image = two_leaves().branch(TreeId::TOP, ROOT, &[(key(10, 0), ROOT)]);
+        assert_eq!(structure(&image.trees(), &tree, 10), "btrfs_header.level");
+        // A pointer to an address without a chunk.
+        let image = two_leaves().branch(TreeId::TOP, ROOT, &[(key(10, 0), 1 << 40)]);
+        assert_eq!(structure(&image.trees(), &tree, 10), "address in no btrfs_chunk");
+        // A node that was read for one tree is not used for another.
         let trees = two_leaves().trees();
         assert_eq!(structure(&trees, &tree, 10), "none");
         assert_eq!(structure(&trees, &Tree { id: TreeId::ROOTS, ..tree }, 50), "btrfs_header.owner");

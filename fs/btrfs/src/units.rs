@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A type for each space of numbers: an address of the filesystem is never taken for one of a device, nor a device's
-//! number for a tree's.
+//! A type for each kind of number, so that addresses of the filesystem and of a device, or numbers of devices and of
+//! trees, cannot be mixed up.
 //!
-//! Sums saturate: what is past the end of everything stays so, and whoever uses one checks it. Differences do at zero,
-//! as they say.
+//! Sums saturate: what is past the end of everything stays so, and is checked where it is used. Differences saturate at
+//! zero, as their documentation says.
 
 use core::fmt;
 
 use filesystem::Origin;
 
-/// An address in the filesystem's own space, in bytes: what trees and extents name, as `dump-tree` shows it. Chunks
-/// say where on the devices it is.
+/// An address in the filesystem's own address space, in bytes, as `dump-tree` shows it. Trees and extents refer to
+/// these; chunks map them to devices.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Logical(pub u64);
 
-/// Where something stands that an error is about.
+/// The location that an error is about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Location {
     pub origin: Origin,
-    /// Bytes from there.
+    /// Bytes from the origin.
     pub offset: u64,
 }
 
@@ -30,36 +30,36 @@ pub struct Physical(pub u64);
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct DeviceNumber(pub u64);
 
-/// A transaction: the higher, the later.
+/// The number of a transaction: later ones are higher.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Generation(pub u64);
 
-/// A tree: one of the filesystem's own, or a subvolume.
+/// The number of a tree: of the filesystem itself, or of a subvolume.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct TreeId(pub u64);
 
-/// A file, directory or link within a subvolume.
+/// The number of a file, directory or link in its subvolume.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct InodeNumber(pub u64);
 
-/// 16 bytes that name a filesystem or a device, written as libuuid writes them.
+/// The UUID of a filesystem or device, printed as libuuid does.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Uuid(pub [u8; 16]);
 
 impl Logical {
-    /// So many bytes behind this one.
+    /// The address this many bytes further on.
     pub const fn after(self, bytes: u64) -> Self {
         Self(self.0.saturating_add(bytes))
     }
 
-    /// Bytes from `earlier` to this one; none where that is not earlier.
+    /// Bytes from `earlier` to this one; zero if `earlier` is not before it.
     pub const fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
 }
 
 impl Physical {
-    /// So many bytes behind this one.
+    /// The offset this many bytes further on.
     pub const fn after(self, bytes: u64) -> Self {
         Self(self.0.saturating_add(bytes))
     }
@@ -85,17 +85,17 @@ impl From<Physical> for Location {
 }
 
 impl TreeId {
-    /// `BTRFS_ROOT_TREE_OBJECTID`: the trees' own roots.
+    /// `BTRFS_ROOT_TREE_OBJECTID`: the root tree, with the roots of all trees.
     pub const ROOTS: Self = Self(1);
     /// `BTRFS_CHUNK_TREE_OBJECTID`
     pub const CHUNKS: Self = Self(3);
-    /// `BTRFS_FS_TREE_OBJECTID`: the subvolume at the top.
+    /// `BTRFS_FS_TREE_OBJECTID`: the top-level subvolume.
     pub const TOP: Self = Self(5);
     /// `BTRFS_TREE_LOG_OBJECTID`
     pub const LOGS: Self = Self(6u64.wrapping_neg());
     /// `BTRFS_CSUM_TREE_OBJECTID`
     pub const SUMS: Self = Self(7);
-    /// `BTRFS_FIRST_FREE_OBJECTID` and `BTRFS_LAST_FREE_OBJECTID`: subvolumes but the one at the top.
+    /// `BTRFS_FIRST_FREE_OBJECTID` and `BTRFS_LAST_FREE_OBJECTID`: all subvolumes except the top-level one.
     const FIRST: u64 = 256;
     const LAST: u64 = 256u64.wrapping_neg();
 
@@ -115,7 +115,7 @@ impl fmt::Display for Uuid {
     }
 }
 
-// What errors have found.
+// For the value found, in errors.
 impl From<Logical> for u64 {
     fn from(address: Logical) -> Self {
         address.0

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What Linux has written and aged reads as Linux reads it: from one disk and from several, from fewer than there were,
-//! and from some that lie. What a profile cannot do without is refused by name.
+//! Images that Linux has written and aged read as Linux reads them: from one disk and from several, with disks missing,
+//! and with corrupt disks. If too many are missing for a profile, the error names them.
 
 use std::{collections::BTreeSet, mem, rc::Rc};
 
@@ -15,15 +15,15 @@ use oracle::{
     random::Random,
 };
 
-/// Bytes of what a leg that lies has wrong at once, and how many of them it has for each that is wrong.
+/// Bytes of a sector of a corrupt disk, of which one in `ONE_IN` is overwritten.
 const SECTOR: usize = 512;
 const ONE_IN: usize = 100;
 /// The image that grew from a seed, which is its first disk.
 const GROWN: &str = "sprout";
-/// Where superblocks stand, which keep a leg's name: up to 68 KiB, and 4 KiB at 64 MiB.
+/// Where superblocks are, which identify a disk: up to 68 KiB, and 4 KiB at 64 MiB.
 const LABELS: [std::ops::Range<usize>; 2] = [0..68 << 10, 64 << 20..(64 << 20) + 4096];
 
-/// What GRUB 2.14 gets wrong; The Sleuth Kit 4.14 reads no btrfs.
+/// What GRUB 2.14 gets wrong; The Sleuth Kit 4.14 does not read btrfs.
 const KNOWN: &[Known] = &[
     grub("unsupported extent type 0x2", "reads no preallocated extents"),
     grub("extent not found", "reads no file that begins with a hole"),
@@ -38,23 +38,23 @@ const fn grub(words: &'static str, why: &'static str) -> Known {
 struct Disks(Vec<Rc<Vec<u8>>>);
 
 impl Disks {
-    /// Those of an image; one that was removed has no superblock any more.
+    /// Those of an image; a removed one has no superblock any more.
     fn of(aged: &Aged) -> Self {
         let disks = aged.disks().map(|disk| Rc::new(disk.to_vec()));
         Self(disks.filter(|disk| btrfs::probe(&**disk).unwrap()).collect())
     }
 
-    /// How many there are.
+    /// The number of disks.
     fn count(&self) -> usize {
         self.0.len()
     }
 
-    /// All of them.
+    /// All disks.
     fn all(&self) -> Vec<Rc<dyn BlockRead>> {
         self.without(&[])
     }
 
-    /// All but some.
+    /// All disks but these.
     fn without(&self, missing: &[usize]) -> Vec<Rc<dyn BlockRead>> {
         let disks = self.0.iter().enumerate().filter(|(index, _)| !missing.contains(index));
         disks.map(|(_, disk)| Rc::clone(disk) as Rc<dyn BlockRead>).collect()
@@ -62,17 +62,17 @@ impl Disks {
 }
 
 impl Disks {
-    /// The bytes of one.
+    /// The bytes of one disk.
     fn bytes(&self, index: usize) -> &[u8] {
         &self.0[index]
     }
 
-    /// What the filesystem calls it.
+    /// The disk as the filesystem identifies it.
     fn number(&self, index: usize) -> u64 {
         btrfs::member(&*self.0[index]).unwrap().number
     }
 
-    /// The numbers of those that a message names by number and UUID.
+    /// The numbers of the disks that a message names by number and UUID.
     fn named_in(&self, message: &str) -> BTreeSet<u64> {
         let members = self.0.iter().map(|disk| btrfs::member(disk).unwrap());
         let is_named =
@@ -81,7 +81,7 @@ impl Disks {
     }
 }
 
-/// What both sides can agree on: an empty directory in place of a subvolume has the time of looking at it.
+/// Removes what differs between both sides: an empty directory in place of a subvolume has the time of its lookup.
 fn levelled(found: &[Record], expected: &[Record]) -> Vec<Record> {
     let mut expected = expected.to_vec();
     for record in &mut expected {
@@ -95,7 +95,7 @@ fn levelled(found: &[Record], expected: &[Record]) -> Vec<Record> {
     expected
 }
 
-/// What can be compared with what Linux read: it had another time of day when it replayed a log.
+/// Removes what cannot be compared: Linux replayed the log at another time of day.
 fn level(btrfs: &Btrfs, records: &[Record]) -> Vec<Record> {
     match btrfs.replayed() {
         0 => records.to_vec(),
@@ -103,7 +103,7 @@ fn level(btrfs: &Btrfs, records: &[Record]) -> Vec<Record> {
     }
 }
 
-/// Linux sets the time of a directory when it replays what that has lost.
+/// Linux changes the time of a directory when it replays the removal of entries.
 fn without_times(records: &[Record]) -> Vec<Record> {
     let mut records = records.to_vec();
     for record in records.iter_mut().filter(|record| record.kind == FileType::Directory) {
@@ -135,7 +135,7 @@ fn aged_images_read_as_linux_reads_them() {
         found.sort_by(|a, b| a.path.cmp(&b.path));
         assert_eq!(found, expected.list, "{what}");
         println!("{what}: {} names, {} subvolumes, {:?}", top.len(), found.len(), default.profiles());
-        // Of several disks GRUB reads what the first one is of. A seed's own filesystem ends with what it was then.
+        // Of several disks, GRUB reads only the first. A seed's own filesystem ends with its state then.
         if let (GROWN, [grown]) = (what.as_str(), aged.more.as_mut_slice()) {
             mem::swap(&mut aged.bytes, grown);
         }
@@ -147,7 +147,7 @@ fn aged_images_read_as_linux_reads_them() {
     assert!(opinion::says_something(&all_opinions));
 }
 
-/// A subvolume as the list has it.
+/// A subvolume as listed.
 fn listed(found: Subvolume, btrfs: &Btrfs) -> aged::Subvolume {
     let Subvolume { id, path, is_read_only, node, .. } = found;
     aged::Subvolume { id, path, is_read_only, is_default: node == btrfs.default_subvolume() }
@@ -161,12 +161,12 @@ fn sets() -> Vec<(Aged, Disks)> {
     sets.into_iter().map(|(disks, aged)| (aged, disks)).collect()
 }
 
-/// All ways to leave out some of so many disks.
+/// All ways to leave out some, but not all, of this many disks.
 fn subsets(count: usize) -> impl Iterator<Item = Vec<usize>> {
     (1..(1usize << count) - 1).map(move |mask| (0..count).filter(|disk| mask >> disk & 1 == 1).collect())
 }
 
-/// The filesystem on some disks, from the top of all subvolumes.
+/// The filesystem on some disks, with the top-level subvolume as its root.
 fn open(disks: Vec<Rc<dyn BlockRead>>) -> Result<Btrfs, Error> {
     let btrfs = Btrfs::open(disks)?;
     let top = btrfs.top()?;
@@ -179,7 +179,7 @@ fn assert_same(what: &str, found: &[Record], expected: &[Record]) {
     assert!(lines.is_empty(), "{what}: {} differences\n{few}", lines.len());
 }
 
-/// How many missing disks the worst profile of the set stands whatever they are.
+/// How many missing disks the weakest profile of the set tolerates.
 fn tolerance(btrfs: &Btrfs) -> usize {
     let profiles = btrfs.profiles();
     let names = [profiles.data, profiles.metadata, profiles.system].concat();
@@ -203,10 +203,10 @@ fn what_a_profile_can_do_without_reads_as_before() {
             let numbers: BTreeSet<u64> = missing.iter().map(|disk| disks.number(*disk)).collect();
             let outcome = open(disks.without(&missing)).and_then(|btrfs| Ok((manifest::of(&btrfs)?, btrfs)));
             match outcome {
-                // What a seed has is a filesystem of its own.
+                // The seed's disk alone is a filesystem of its own.
                 Ok((_, btrfs)) if aged.name == GROWN => assert_ne!(btrfs.identity().uuid, whole, "{what}"),
                 Ok((records, btrfs)) => {
-                    // Where power failed, each subset replays the log.
+                    // After a power failure, each subset replays the log.
                     assert_same(&what, &level(&btrfs, &records), &level(&btrfs, &aged.records));
                     assert_eq!(btrfs.replayed(), all.replayed(), "{what}");
                     let named: BTreeSet<u64> = btrfs.missing().iter().map(|missing| missing.number).collect();
@@ -254,7 +254,7 @@ fn lying(disk: &[u8], seed: u64) -> Vec<u8> {
     copy
 }
 
-/// All disks, some of them lying.
+/// All disks, some of them corrupt.
 fn with_liars(disks: &Disks, liars: &[usize]) -> Vec<Rc<dyn BlockRead>> {
     let disk = |(index, disk): (usize, Rc<dyn BlockRead>)| match liars.contains(&index) {
         true => Rc::new(lying(disks.bytes(index), index as u64)) as Rc<dyn BlockRead>,
@@ -286,7 +286,7 @@ fn a_leg_that_lies_is_found_out_by_checksums() {
     }
 }
 
-/// Makes the digests right of files that have no checksums and are not what they were; yields their number.
+/// Corrects the digests of files without checksums that changed; returns their number.
 fn without_checksums(btrfs: &Btrfs, found: &mut [Record], expected: &[Record]) -> usize {
     let mut count = 0;
     for record in found.iter_mut() {

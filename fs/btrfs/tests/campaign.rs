@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Damaged filesystems give values or errors; in half of them the checksums are right again.
+//! Damaged filesystems give values or errors; in half of them the checksums are made right again.
 
 use std::{
     collections::BTreeMap,
@@ -20,14 +20,14 @@ use oracle::{
 
 /// Bytes of a sector and of a node: every structure with a checksum is one page.
 const PAGE: usize = 4096;
-/// Size of the filesystem, most of which nothing uses; mkfs makes it larger where it needs more.
+/// Size of the filesystem, most of which is unused; mkfs makes it larger if needed.
 const SIZE: u64 = 64 << 20;
 /// Size of the device that it is read from.
 const ROOM: u64 = 1 << 30;
 /// The page with the superblock.
 const SUPERBLOCK: u64 = 16;
 
-/// The pages of disks in which there is something, and behind them the numbers of those pages: `ROOM` for each disk.
+/// The used pages of disks, followed by their page numbers: `ROOM` pages for each disk.
 fn packed(disks: &[Vec<u8>]) -> Vec<u8> {
     let pages = disks.iter().enumerate().flat_map(|(disk, bytes)| {
         let first = disk as u64 * ROOM / PAGE as u64;
@@ -41,7 +41,7 @@ fn packed(disks: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-/// Such an image as a device.
+/// Such an image, as a device.
 struct Unpacked {
     pages: Rc<dyn BlockRead>,
     size: u64,
@@ -50,7 +50,7 @@ struct Unpacked {
 }
 
 impl Unpacked {
-    /// The numbers are read byte by byte: the campaign does not damage what is read so.
+    /// The page numbers are read byte by byte: the campaign does not damage bytes that are read so.
     fn new(pages: Rc<dyn BlockRead>) -> Option<Self> {
         let number = |at: u64| {
             let mut bytes = [0; 4];
@@ -61,7 +61,7 @@ impl Unpacked {
         };
         let end = pages.size().checked_sub(4)?;
         let count = number(end)?;
-        // One that was cut off has no numbers: its pages are those of the start.
+        // A truncated image has no page numbers: its pages are those of the start.
         let table = end.checked_sub(count * 4).filter(|table| *table == count * PAGE as u64)?;
         let places = (0..count).map(|index| Some((number(table + index * 4)?, index * PAGE as u64)));
         Some(Self { places: places.collect::<Option<_>>()?, pages, size: ROOM })
@@ -90,9 +90,9 @@ impl BlockRead for Unpacked {
     }
 }
 
-/// Every structure within 60 nodes.
+/// A filesystem that has every structure within 60 nodes.
 fn fill(root: &Path) {
-    // Mostly zeros: damage goes where something else is.
+    // Mostly zeros, so that damage hits other pages.
     let content = |size: usize| (0..size).map(|at| u8::from(at % 1024 == 0)).collect::<Vec<u8>>();
     for (name, size) in [("inline", 100), ("packed inline", 1500), ("small", 5000), ("large", 200_000)] {
         fs::write(root.join(name), content(size)).unwrap();
@@ -123,7 +123,7 @@ fn image(name: &str, options: &[&str]) -> Vec<u8> {
     packed(&[image])
 }
 
-/// Disks with an empty filesystem: whatever is in it is spread over all of them.
+/// Disks with an empty filesystem: its structures are spread over all of them.
 fn spread(name: &str, profile: &str, count: usize) -> Vec<u8> {
     let work = work_dir(name);
     let disk = |number: usize| work.join(format!("disk{number}")).to_str().unwrap().to_string();
@@ -150,7 +150,7 @@ fn read(device: Rc<dyn BlockRead>, depth: Depth) -> usize {
     }
 }
 
-/// Reads what is spread over disks, without the second one.
+/// Reads the data that is spread over disks, without the second disk.
 fn read_degraded(device: Rc<dyn BlockRead>, depth: Depth) -> usize {
     let Some(all) = Unpacked::new(device) else { return 0 };
     let all: Rc<dyn BlockRead> = Rc::new(Unpacked { size: 8 * ROOM, ..all });
@@ -163,14 +163,14 @@ fn read_degraded(device: Rc<dyn BlockRead>, depth: Depth) -> usize {
     if visited.failed > 0 { 2 } else { 3 }
 }
 
-/// Makes the checksum right of the page that holds the byte at `at`, if it is a superblock or a node.
+/// Corrects the checksum of the page that contains byte `at`, if it is a superblock or a node.
 fn repair(image: &mut [u8], at: usize) {
     let start = at / PAGE * PAGE;
     let superblock = image.chunks(PAGE).position(|page| page.get(64..72) == Some(b"_BHRfS_M"));
     let fsid = superblock.map(|page| image[page * PAGE + 32..][..16].to_vec()).unwrap_or_default();
     let Some(page) = image.get_mut(start..start + PAGE) else { return };
     let is_superblock = page[64..72] == *b"_BHRfS_M";
-    // The identifier itself may be what was damaged: an address of a page, and a level that there is.
+    // The UUID itself may be damaged, so this looks for the address of the page and a valid level.
     let address = u64::from_le_bytes(page[48..56].try_into().unwrap());
     let is_node = page[32..48] == fsid
         || (address % PAGE as u64 == 0 && (1..1 << 40).contains(&address) && page[100] < 8);

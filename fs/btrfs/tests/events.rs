@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What happens to filesystems in use, done by Linux itself: they grow from seeds, legs miss writes, devices are
-//! removed and replaced, profiles are converted.
+//! Changes of filesystems in use, made by Linux itself: they grow from seeds, disks miss writes, devices are removed
+//! and replaced, profiles are converted.
 
 use std::{
     collections::BTreeSet,
@@ -21,7 +21,7 @@ use oracle::{
 };
 use uml::Machine;
 
-/// What the script prints at its end.
+/// The last line that the script prints.
 const DONE: &str = "events: done";
 
 /// One Linux at a time: each takes a processor.
@@ -49,7 +49,7 @@ impl Events {
         events
     }
 
-    /// A folder of files of every size.
+    /// A directory with files of every size.
     fn fill(&self, name: &str, seed: u64) {
         let folder = self.work.join(name);
         fs::create_dir(&folder).unwrap();
@@ -63,7 +63,7 @@ impl Events {
         }
     }
 
-    /// Runs a script in a Linux with these disks: `$A`, `$B` and so on; `$W` is the work folder, `/mnt` for mounting.
+    /// Runs a script in Linux with these disks: `$A`, `$B` and so on; `$W` is the work folder, `/mnt` for mounting.
     fn run(&self, disks: &[usize], script: &str) {
         let _one = ONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let path = self.work.join("script");
@@ -73,7 +73,7 @@ impl Events {
             .map(|(upper, lower)| format!("{upper}=/dev/ubd{lower}\n"))
             .collect();
         let head = "#!/bin/sh\nexport PATH=/usr/sbin:/usr/bin:/sbin:/bin\nmount -t proc proc /proc\nmount -t sysfs sys /sys\n";
-        // Not in a list with `&&`: a shell that is asked whether a command succeeds goes on after failures in it.
+        // Not in a list with `&&`: a shell that tests whether a command succeeds goes on after failures in it.
         let end = format!(
             "({names}W={}\nset -ex\n{script}\n)\n[ $? = 0 ] && echo {DONE}\necho o >/proc/sysrq-trigger\nsleep 100\n",
             self.work.display()
@@ -93,7 +93,7 @@ impl Events {
         Btrfs::open(disks.iter().map(|disk| self.bytes(*disk)).collect())
     }
 
-    /// Checks that these folders are there as they were copied.
+    /// Checks that these directories exist as they were copied.
     fn assert_holds(&self, what: &str, btrfs: &Btrfs, folders: &[&str]) {
         let found = manifest::of(btrfs).unwrap_or_else(|error| panic!("{what}: {error}"));
         let mut expected = Vec::new();
@@ -175,7 +175,7 @@ fn a_leg_that_missed_writes_counts_less() {
         let events = Events::new(&format!("behind-{profile}"), &vec![256; count + 1]);
         let disks: Vec<usize> = (0..count).collect();
         let all: Vec<String> = "ABCD".chars().take(count).map(|letter| format!("${letter}")).collect();
-        // `inplace` has no checksums: nothing but their age tells its copies apart.
+        // `inplace` has no checksums: only the generation of its copies tells them apart.
         let script = format!(
             "mkfs.btrfs -q -d {profile} -m {profile} {}; mount $A /mnt; cp -a $W/old /mnt; mkdir /mnt/inplace
              chattr +C /mnt/inplace; cp $W/old/300000 $W/old/1500000 /mnt/inplace; umount /mnt
@@ -185,7 +185,7 @@ fn a_leg_that_missed_writes_counts_less() {
             all.join(" "),
         );
         events.run(&disks, &script);
-        // What the folder without checksums must hold.
+        // What the directory without checksums must contain.
         fs::create_dir(events.work.join("inplace")).unwrap();
         for name in ["300000", "1500000"] {
             fs::copy(events.work.join("new").join(name), events.work.join("inplace").join(name)).unwrap();
@@ -216,13 +216,13 @@ fn a_leg_that_missed_writes_counts_less() {
         check(&btrfs, "one behind");
         let [warning] = &warnings(&btrfs)[..] else { panic!("{:?}", warnings(&btrfs)) };
         assert!(
-            warning.contains("device 2 (") && warning.contains("has an older state, generation"),
+            warning.contains("device 2 (") && warning.contains("has an older state (generation "),
             "{warning}"
         );
         assert_eq!(btrfs.summary().unwrap().health, Health::Degraded);
         assert!(btrfs.rebuilt() > 0, "{profile}");
         if profile == "raid1" {
-            // Alone it is what it was.
+            // Alone, it is read in its old state.
             let old = manifest::of(&events.open(&[count]).unwrap()).unwrap();
             assert!(old.iter().any(|record| record.path == b"old/300000"));
         }
@@ -236,7 +236,7 @@ fn devices_are_removed_and_replaced() {
         &[0, 1, 2],
         "mkfs.btrfs -q -d raid1 -m raid1 $A $B $C; mount $A /mnt; cp -a $W/old /mnt; umount /mnt",
     );
-    // Without the third disk, which is removed, and with two new ones, of which the second takes the place of a first.
+    // Without the third disk, which is removed, and with two new ones; the second of these replaces another disk.
     events.run(
         &[0, 1, 3, 4],
         "mount -o degraded,device=$B $A /mnt; btrfs -q device add $C /mnt; btrfs -q device remove missing /mnt
@@ -252,10 +252,10 @@ fn devices_are_removed_and_replaced() {
     let said = warnings(&btrfs);
     assert!(
         said.iter().any(|warning| warning.contains("device 3 (")
-            && warning.ends_with("is no longer part of it, and left alone")),
+            && warning.ends_with("is ignored: it is no longer part of the filesystem")),
         "{said:?}"
     );
-    // The disk that was replaced has lost its superblock.
+    // The replaced disk has lost its superblock.
     assert!(!btrfs::probe(&*events.bytes(1)).unwrap());
     for missing in [0, 3, 4] {
         let others: Vec<usize> = [0, 3, 4].into_iter().filter(|disk| *disk != missing).collect();
@@ -295,14 +295,14 @@ fn checksums_of_every_kind_find_the_leg_that_lies() {
         for liar in 0..4 {
             let mut disks: Vec<Rc<dyn BlockRead>> = (0..4).map(|disk| events.bytes(disk)).collect();
             let mut bytes = fs::read(&events.disks[liar]).unwrap();
-            // All but the superblocks.
+            // Everything but the superblocks.
             bytes[1 << 20..64 << 20].iter_mut().for_each(|byte| *byte ^= 0x55);
             disks[liar] = Rc::new(bytes);
             let btrfs = Btrfs::open(disks).unwrap();
             events.assert_holds(&format!("{sum}, {liar} lies"), &btrfs, &["new", "old"]);
             rebuilt += btrfs.rebuilt();
         }
-        // Not each is the first that is asked.
+        // Not every copy is the first to be read.
         assert!(rebuilt > 0, "{sum}: none of them was asked");
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Any bytes are a filesystem or an error.
+//! Any bytes give a filesystem or an error.
 
 use std::{
     fs::{self, File},
@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 const PAGE: usize = 4096;
 
-/// A small filesystem, and where its superblock and nodes stand.
+/// A small filesystem, and where its superblock and nodes are.
 fn sound() -> &'static (Vec<u8>, Vec<usize>) {
     static SOUND: OnceLock<(Vec<u8>, Vec<usize>)> = OnceLock::new();
     SOUND.get_or_init(|| {

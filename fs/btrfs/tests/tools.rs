@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Filesystems that mkfs.btrfs has filled read as the folder that they were filled from, whatever its options; damage is
-//! mended from copies, or named.
+//! Filesystems that mkfs.btrfs has filled read as the folder that they were filled from, whatever its options; damage
+//! is repaired from copies, or named in the error.
 
 use std::{
     collections::BTreeSet,
@@ -24,7 +24,7 @@ use oracle::{
 };
 
 const MIB: usize = 1 << 20;
-/// Where the superblock and its first copy stand.
+/// Where the superblock and its first copy are.
 const SUPERBLOCKS: [usize; 2] = [64 << 10, 64 << 20];
 /// `incompat_flags` in it.
 const INCOMPAT: usize = 188;
@@ -33,13 +33,13 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// Bytes that differ from place to place and cannot be compressed.
+/// Bytes that differ everywhere and do not compress.
 fn noise(length: usize, seed: u64) -> Vec<u8> {
     let mut random = oracle::random::Random::new(seed, length);
     (0..length).map(|_| random.next() as u8).collect()
 }
 
-/// Bytes that can be compressed.
+/// Bytes that compress.
 fn prose(length: usize) -> Vec<u8> {
     (0..length)
         .map(|at| b"the quick brown fox jumps over the lazy dog\n"[at % 44] ^ (at >> 14) as u8)
@@ -58,7 +58,7 @@ fn fill(root: &Path) {
         write(&format!("prose/{length}"), &prose(length));
     }
     write("mixed", &[prose(300_000), noise(300_000, 2), vec![0; 300_000], prose(100_001)].concat());
-    // In units of the largest sector, else mkfs does not get over it.
+    // In units of the largest sector, otherwise mkfs fails.
     let sparse = File::create(root.join("sparse")).unwrap();
     for piece in 0..40 {
         sparse.write_all_at(&noise(65_536, piece), piece * 131_072).unwrap();
@@ -93,8 +93,8 @@ fn open(image: Vec<u8>) -> Result<Btrfs, Error> {
     Btrfs::open(vec![Rc::new(image)])
 }
 
-/// The folder's records. Folders have sizes of their own on btrfs, one link, and the root the time of mkfs, which copies
-/// whole seconds only.
+/// The folder's records. On btrfs, directories have other sizes and one link; the root has the time of mkfs, which
+/// copies whole seconds only.
 fn expected(work: &Path) -> Vec<Record> {
     levelled(manifest::of_directory(work.join("source")).unwrap())
 }
@@ -160,15 +160,15 @@ fn every_option_of_mkfs_is_read() {
     }
 }
 
-/// Where sectors are larger than pages, which Linux may not mount.
+/// Sectors larger than pages, which Linux may not mount.
 fn assert_grub_agrees(work: &Path, options: &str, records: &[Record]) {
     let is_one_of_many = |record: &&Record| record.path.starts_with(b"many/");
     let records: Vec<Record> = records.iter().filter(|record| !is_one_of_many(record)).cloned().collect();
     let content =
         |record: &Record| fs::read(work.join("source").join(OsStr::from_bytes(&record.path))).unwrap();
     let asked = opinion::grub(&[work.join("image")], &records, content);
-    // It reads no hole at the end of `sparse`, which is asked for twice, as the largest, and not at all what is nothing but
-    // a hole. It takes LZO's segments for those of sectors of 4 KiB.
+    // It reads no hole at the end of `sparse`, which is requested twice, as the largest file, and no file that is only
+    // a hole. It expects LZO segments of 4 KiB sectors.
     let reads_compressed = !options.contains("lzo");
     let is_known = |fault: &Fault| match fault {
         Fault::Differs(text) => text.starts_with("/sparse: ") && text.ends_with(opinion::SHORT),
@@ -179,7 +179,7 @@ fn assert_grub_agrees(work: &Path, options: &str, records: &[Record]) {
     assert!(asked.files >= 25 && asked.agreed + most_wrong >= asked.files, "{options}: {asked:?}");
 }
 
-/// The names of features as btrfs's own tool shows them.
+/// The names of features as btrfs's own tool prints them.
 fn features(work: &Path) -> Vec<String> {
     let text = run("btrfs", &["inspect-internal", "dump-super", text(&work.join("image"))]);
     let text = String::from_utf8(text).unwrap();
@@ -211,7 +211,7 @@ fn subvolumes_have_paths_and_one_is_the_default() {
     let top = btrfs.top().unwrap();
     let btrfs = btrfs.with_root(top);
     let mut records = levelled(manifest::of(&btrfs).unwrap());
-    // Their roots have the times of mkfs.
+    // Their roots have the time of mkfs.
     let mut expected = expected(&work);
     for record in records.iter_mut().chain(&mut expected) {
         if record.kind == FileType::Directory {
@@ -242,13 +242,13 @@ fn a_broken_superblock_is_read_from_its_copy() {
     image[SUPERBLOCKS[1] + 0x200] ^= 1;
     let Err(Error::Corrupt(error)) = open(image) else { panic!("both are damaged") };
     assert_eq!((error.offset, error.code().to_string()), (65_536, "E-FS-BTRFS-CSUM".to_string()));
-    // Without its magic number it is another filesystem's by now.
+    // Without its magic number, it counts as overwritten by another filesystem.
     let mut image = sound;
     image[SUPERBLOCKS[0] + 64..][..8].fill(0);
     assert!(!btrfs::probe(&image).unwrap());
 }
 
-/// Changes bytes of both superblocks of a filesystem with crc32c, and makes their checksums right.
+/// Changes bytes of both superblocks of a filesystem with crc32c, and corrects their checksums.
 fn change_superblock(image: &mut [u8], at: usize, change: impl Fn(&mut [u8])) {
     for start in SUPERBLOCKS {
         change(&mut image[start + at..start + 4096]);
@@ -266,7 +266,7 @@ fn errors_that_were_detected_are_a_warning() {
     let btrfs = open(image).unwrap();
     let said: Vec<String> = btrfs.warnings().iter().map(ToString::to_string).collect();
     assert_eq!(said.len(), 1, "{said:?}");
-    assert!(said[0].ends_with("errors were detected when it was in use"), "{said:?}");
+    assert!(said[0].ends_with("errors were detected while it was mounted: run btrfs check"), "{said:?}");
     assert_eq!(btrfs.summary().unwrap().health, Health::Degraded);
 }
 
@@ -287,7 +287,7 @@ fn what_is_not_read_is_refused_by_name() {
     change_superblock(&mut image, 144, |bytes| bytes[..4].copy_from_slice(&2048u32.to_le_bytes()));
     let Err(Error::Corrupt(error)) = open(image) else { panic!("sectors of 2 KiB") };
     assert_eq!((error.structure, error.found), ("btrfs_super_block.sectorsize", 2048));
-    // A log that nobody has replayed.
+    // A log that was not replayed.
     let mut image = sound;
     change_superblock(&mut image, 96, |bytes| bytes[0] = 1);
     let warnings = open(image).unwrap().warnings();
@@ -310,7 +310,7 @@ fn an_identity_that_was_changed_is_the_one_that_counts() {
     }
 }
 
-/// Where the tree of files' root stands, in each copy.
+/// Where the root of the file tree is, in each copy.
 fn copies_of(image: &Path, tree: &str) -> Vec<usize> {
     let dump = run("btrfs", &["inspect-internal", "dump-tree", "-t", tree, text(image)]);
     let dump = String::from_utf8_lossy(&dump);
@@ -364,7 +364,7 @@ fn damaged_data_without_another_copy_is_named() {
             Ok(length) => assert!(!is_found && length == wanted.len() && buf != wanted),
             Err(error) => panic!("{error}"),
         }
-        // What is beside it is read.
+        // The data beside it is read.
         assert_eq!(btrfs.read_at(&file, 100_000, &mut buf[..1000]), Ok(1000));
         assert_eq!(buf[..1000], wanted[100_000..101_000]);
     }
@@ -376,7 +376,7 @@ fn two_devices_of_one_number_are_refused() {
     let first: Rc<dyn BlockRead> = Rc::new(image(&work, &[]));
     let other: Rc<dyn BlockRead> = Rc::new(image(&work, &[]));
     let error = Btrfs::open(vec![Rc::clone(&first), Rc::clone(&first)]).err().unwrap();
-    assert!(error.to_string().contains("btrfs_dev_item.devid, which another device has, too"), "{error}");
+    assert!(error.to_string().contains("duplicate btrfs_dev_item.devid"), "{error}");
     let error = Btrfs::open(vec![first, other]).err().unwrap();
     assert!(error.to_string().contains("btrfs_super_block.fsid"), "{error}");
     assert!(Btrfs::open(vec![]).is_err());

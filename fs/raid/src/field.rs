@@ -27,9 +27,9 @@ pub fn power(base: u8, exponent: usize) -> u8 {
     result
 }
 
-/// What `a` is multiplied with to give 1; 0 for 0.
+/// The factor that gives 1 with `a`; 0 for 0.
 pub fn inverse(a: u8) -> u8 {
-    // The group of all but 0 has 255 elements.
+    // The multiplicative group has 255 elements.
     power(a, 254)
 }
 
@@ -37,17 +37,17 @@ pub fn inverse(a: u8) -> u8 {
 #[inline]
 pub fn double(word: u64) -> u64 {
     let carries = word & 0x8080_8080_8080_8080;
-    // 0xff in each byte that carries: 0x100 - 0x01, where no byte borrows from another.
+    // 0xff in each byte with a carry: 0x100 - 0x01; no byte borrows from another.
     let mask = (carries << 1).wrapping_sub(carries >> 7);
     (word << 1 & 0xfefe_fefe_fefe_fefe) ^ (mask & 0x1d1d_1d1d_1d1d_1d1d)
 }
 
-/// All products of `factor`.
+/// The products of `factor` with all bytes.
 pub fn table(factor: u8) -> [u8; 256] {
     let mut table = [0; 256];
     let (mut filled, mut product) = (1, factor);
     while filled < table.len() {
-        // The numbers from `filled` up to its double are the lower ones, and the bit that is worth `filled`.
+        // The numbers from `filled` to twice that are the lower ones plus `filled`.
         let (lower, upper) = table.split_at_mut(filled);
         upper.iter_mut().zip(lower).for_each(|(upper, lower)| *upper = *lower ^ product);
         (filled, product) = (filled << 1, multiply(product, 2));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What is lost of striped data, rebuilt from parity: RAID 5 and 6 of md and btrfs, raidz1 to raidz3 of ZFS.
+//! Rebuilds lost parts of striped data from parity: RAID 5 and 6 of md and btrfs, raidz1 to raidz3 of ZFS.
 //!
-//! A stripe is a row of data columns and up to three parities, P, Q and R. Columns may be of unequal length: a
-//! shorter one counts as padded with zeros to the length of the parities. Any lost columns are rebuilt as long as
-//! there are as many parities. Where blocks lie on disks, and whether what is read is right, the caller knows.
+//! A stripe is a row of data columns and up to three parities, P, Q and R. Columns may differ in length: a shorter one
+//! counts as padded with zeros to the length of the parities. As many lost columns can be rebuilt as there are
+//! parities. The caller knows where blocks are on disks, and whether what it read is right.
 //!
 //! ```
 //! use raid::{Column, Order, Parity, compute, rebuild};
@@ -36,14 +36,14 @@ use sums::{BLOCK, Sums};
 /// A data column of a stripe.
 #[derive(Debug, Eq, PartialEq)]
 pub enum Column<'a> {
-    /// Its bytes are known.
+    /// It was read.
     Present(&'a [u8]),
-    /// Its bytes are not known, and are written here. The buffer may be shorter than the column, or empty where the
-    /// column is lost but not wanted.
+    /// It is lost, and is rebuilt into this buffer. The buffer may be shorter than the column, or empty if the column
+    /// is not wanted.
     Lost(&'a mut [u8]),
 }
 
-/// Which column has which exponent. A gap in the exponents is an empty [`Column::Present`].
+/// The order of the exponents. An empty [`Column::Present`] is a gap in them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Order {
     /// The first column has exponent 0, as in md and btrfs.
@@ -63,15 +63,16 @@ pub enum Parity {
     R,
 }
 
-/// Fills all lost columns from those that are present and from as many of the parities P, Q and R as columns are lost.
+/// Rebuilds all lost columns from those that are present and from as many of the parities P, Q and R as columns are
+/// lost.
 ///
-/// Of more parities than needed the first are used: which of them lies is for the caller to find, by checksums and
-/// by giving others.
+/// If there are more parities than needed, the first ones are used: to find a corrupt one, the caller checks checksums
+/// and passes other parities.
 ///
 /// # Errors
-/// [`Error::TooManyLost`] when parities are fewer than lost columns, [`Error::Length`] when a column is longer than
-/// a parity or the parities differ in length, [`Error::TooWide`] when Q or R is needed over more than 255 columns. The buffers
-/// are as they were then.
+/// [`Error::TooManyLost`] for fewer parities than lost columns, [`Error::Length`] for a column longer than a parity or
+/// parities of different lengths, [`Error::TooWide`] if Q or R is needed for more than 255 columns. The buffers are
+/// unchanged then.
 pub fn rebuild(columns: &mut [Column<'_>], parities: [Option<&[u8]>; 3], order: Order) -> Result<(), Error> {
     let Some(length) = common_length(columns, &parities)? else { return nothing_lost(columns) };
     let solution = Solution::new(columns, &parities, order)?;
@@ -129,7 +130,7 @@ pub fn agrees(columns: &[&[u8]], order: Order, which: Parity, parity: &[u8]) -> 
 }
 
 impl Column<'_> {
-    /// The bytes that are known: none of a lost column.
+    /// The known bytes: none of a lost column.
     fn present(&self) -> &[u8] {
         match self {
             Self::Present(bytes) => bytes,
@@ -148,7 +149,7 @@ impl Column<'_> {
         matches!(self, Self::Lost(_))
     }
 
-    /// How long it is at least, in bytes.
+    /// Its length, or for a lost column that of its buffer, in bytes.
     fn len(&self) -> usize {
         match self {
             Self::Present(bytes) => bytes.len(),
@@ -158,7 +159,7 @@ impl Column<'_> {
 }
 
 impl Order {
-    /// The column of `width` that Horner's scheme adds in step `step`: the one with exponent 0 comes last.
+    /// The column of `width` that step `step` of Horner's scheme adds: the one with exponent 0 comes last.
     fn sum_position(self, step: usize, width: usize) -> usize {
         match self {
             // Cannot saturate: steps are counted up to the width.
@@ -167,7 +168,7 @@ impl Order {
         }
     }
 
-    /// The exponent of column `column` of `width`: Horner's scheme is its own inverse.
+    /// The exponent of column `column` of `width`: the inverse of [`sum_position`](Self::sum_position).
     fn exponent(self, column: usize, width: usize) -> usize {
         match self {
             Self::FirstIsOne => column,
@@ -180,7 +181,7 @@ impl Order {
 impl Parity {
     const ALL: [Self; 3] = [Self::P, Self::Q, Self::R];
 
-    /// Where its sum stands among three; the power of 2 that its generator is, too.
+    /// Its index among the three sums; its generator is 2 to this power.
     fn row(self) -> usize {
         match self {
             Self::P => 0,
@@ -189,23 +190,23 @@ impl Parity {
         }
     }
 
-    /// Whether it can tell `width` columns apart, if it has to.
+    /// Checks that it can tell `width` columns apart.
     fn check_width(self, width: usize) -> Result<(), Error> {
         let is_fit = self == Self::P || width <= MOST_COLUMNS;
         if is_fit { Ok(()) } else { Err(Error::TooWide { columns: width }) }
     }
 }
 
-/// 2 and 4 have this many different powers.
+/// The number of different powers of 2, and of 4.
 const MOST_COLUMNS: usize = 255;
 
-/// The part of `bytes` that belongs to the block at `at`.
+/// The part of `bytes` in the block at `at`.
 fn part(bytes: &[u8], at: usize) -> &[u8] {
     // Cannot saturate: `at` is less than a length in memory.
     bytes.get(at..bytes.len().min(at.saturating_add(BLOCK))).unwrap_or_default()
 }
 
-/// The length of all parities, none without any, and no column is longer.
+/// The common length of all parities, `None` without any; checks that no column is longer.
 fn common_length(columns: &[Column<'_>], parities: &[Option<&[u8]>; 3]) -> Result<Option<usize>, Error> {
     let mut lengths = parities.iter().flatten().map(|parity| parity.len());
     let Some(length) = lengths.next() else { return Ok(None) };
@@ -231,7 +232,7 @@ fn check(columns: &[&[u8]], which: Parity, length: usize) -> Result<(), Error> {
     }
 }
 
-/// The block of `length` bytes at `at` of one parity.
+/// One block of a parity, with `length` bytes at `at`.
 fn sum(columns: &[&[u8]], order: Order, which: Parity, at: usize, length: usize) -> Sums {
     let mut rows = [false; 3];
     rows.iter_mut().zip(Parity::ALL).for_each(|(row, parity)| *row = parity == which);
@@ -243,30 +244,30 @@ fn sum(columns: &[&[u8]], order: Order, which: Parity, at: usize, length: usize)
     sums
 }
 
-/// Why a stripe cannot be computed.
+/// Why a parity cannot be computed, or a stripe not be rebuilt.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// More columns are lost than there are parities.
-    #[error("{lost} columns are lost, {parities} parities are there")]
+    #[error("{lost} columns are lost, but only {parities} parities are available")]
     TooManyLost {
         /// How many are lost.
         lost: usize,
-        /// How many parities are given.
+        /// How many parities were passed.
         parities: usize,
     },
-    /// A column is longer than the parities, or these differ.
-    #[error("a column of {found} bytes, parity of {parity} bytes")]
+    /// A column is longer than the parities, or the parities differ in length.
+    #[error("a column of {found} bytes does not fit a parity of {parity} bytes")]
     Length {
         /// The column's or other parity's length, in bytes.
         found: usize,
         /// The parity's length, in bytes.
         parity: usize,
     },
-    /// More columns than GF(2⁸) tells apart.
-    #[error("{columns} columns are more than 255")]
+    /// More columns than GF(2⁸) can tell apart.
+    #[error("{columns} columns are more than the 255 that Q and R support")]
     TooWide {
-        /// How many.
+        /// How many columns the stripe has.
         columns: usize,
     },
 }

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The equations of a stripe: each parity, less what is known, is a sum over the lost columns.
+//! The equations of a stripe: each parity, minus the known columns, is a sum over the lost ones.
 
 use crate::field::{inverse, multiply, power, table};
 use crate::sums::Sums;
 use crate::{Column, Error, Order, Parity};
 
-/// How each lost column follows from the sums.
+/// How to compute each lost column from the sums.
 pub struct Solution {
     /// The rows of [`Sums`] that are used, one for each lost column.
     rows: [Option<Parity>; 3],
-    /// For each lost column and row all products of their coefficient.
+    /// For each lost column and row, all products of the coefficient.
     tables: [[[u8; 256]; 3]; 3],
 }
 
 impl Solution {
-    /// Solves for the lost of `columns`.
+    /// Solves for the lost ones among `columns`.
     ///
     /// # Errors
     /// [`Error::TooManyLost`], [`Error::TooWide`].
@@ -51,9 +51,9 @@ impl Solution {
         Parity::ALL.map(|parity| self.rows.contains(&Some(parity)))
     }
 
-    /// Writes the block of `sums` to the lost columns, each `part` of which goes as far as its buffer.
+    /// Writes a block of all lost columns from `sums`; each of `parts` is written up to its length.
     ///
-    /// With P, the last lost column is what the others leave of P's sum, without any product.
+    /// With P, the last lost column is what the others leave of P's sum: no product is needed.
     pub fn write<'a>(&self, sums: &mut Sums, parts: impl Iterator<Item = &'a mut [u8]>) {
         let has_sum = self.rows.contains(&Some(Parity::P));
         for (unknown, part) in parts.enumerate() {
@@ -82,14 +82,14 @@ impl Parity {
     }
 }
 
-/// Three rows of coefficients, of which the first are used.
+/// Three rows of coefficients, of which only the first ones may be used.
 struct Matrix([[u8; 3]; 3]);
 
 impl Matrix {
-    /// The inverse of the first `size` rows and columns, if they have one.
+    /// The inverse of the first `size` rows and columns; `None` if there is none.
     ///
-    /// Gauss's elimination without a search for pivots: row r is g_r^e over different exponents e, with g of 1, 2
-    /// and 4, so that each leading minor is that of a Vandermonde matrix, times factors that are not 0.
+    /// Gaussian elimination without pivoting: row r is g_r^e for different exponents e, with g of 1, 2 and 4, so that
+    /// each leading minor is that of a Vandermonde matrix, times factors that are not 0.
     fn inverse(mut self, size: usize) -> Option<Self> {
         let mut inverted = Self([[1, 0, 0], [0, 1, 0], [0, 0, 1]]);
         for pivot in 0..size {

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The three sums of one block of a stripe, by Horner's scheme without any table, and what is solved from them by
-//! tables; eight bytes in each step.
+//! The three sums of one block of a stripe, by Horner's scheme without tables, and the lost columns that are solved
+//! from them with tables; eight bytes per step.
 
 use crate::Parity;
 use crate::field::double;
 
-/// The bytes of a block: three of them stay in the first cache while all columns pass.
+/// Bytes of a block: three blocks stay in the first-level cache while all columns pass.
 pub const BLOCK: usize = 1024;
 
-/// The words of a block.
+/// 64-bit words of a block.
 const WORDS: usize = BLOCK / 8;
 
-/// The sums for P, Q and R of one block, of which only those that are wanted are computed.
+/// The sums for P, Q and R of one block; only the wanted ones are computed.
 pub struct Sums {
     /// Native-endian words.
     words: [[u64; WORDS]; 3],
-    /// The last lost column that was solved.
+    /// The lost column that was solved last.
     solved: [u64; WORDS],
-    /// All that were solved.
+    /// The sum of all solved columns.
     all_solved: [u64; WORDS],
     wanted: [bool; 3],
     /// How many words are used.
@@ -25,7 +25,7 @@ pub struct Sums {
 }
 
 impl Sums {
-    /// Sums of nothing, of `length` bytes, at most [`BLOCK`].
+    /// Empty sums for a block of `length` bytes, at most [`BLOCK`].
     pub fn new(wanted: [bool; 3], length: usize) -> Self {
         let none = [0; WORDS];
         Self { words: [none; 3], solved: none, all_solved: none, wanted, used: length.div_ceil(8).min(WORDS) }
@@ -58,12 +58,12 @@ impl Sums {
         self.words.get(row).and_then(|sum| sum.get(..self.used)).unwrap_or_default()
     }
 
-    /// Writes one sum, as far as `out` goes.
+    /// Writes one sum, up to the length of `out`.
     pub fn write_row(&self, row: usize, out: &mut [u8]) {
         write(out, self.row(row).iter().copied());
     }
 
-    /// Solves for a lost column: of the parities `rows`, each times its factor, whose products `tables` hold.
+    /// Solves for a lost column: the sum of the parities `rows`, each times its factor, whose products are in `tables`.
     pub fn solve(&mut self, rows: [Option<Parity>; 3], [first, second, third]: &[[u8; 256]; 3]) {
         let [one, two, three] = rows.map(|row| row.map_or(&[][..], |parity| self.row(parity.row())));
         let mut solved = [0; WORDS];
@@ -81,12 +81,12 @@ impl Sums {
         self.solved = solved;
     }
 
-    /// Writes the lost column that was solved last, as far as `out` goes.
+    /// Writes the lost column that was solved last, up to the length of `out`.
     pub fn write_solved(&self, out: &mut [u8]) {
         write(out, self.solved.iter().copied());
     }
 
-    /// Writes what all solved columns leave of P's sum, as far as `out` goes.
+    /// Writes P's sum minus all solved columns, up to the length of `out`.
     pub fn write_rest(&self, out: &mut [u8]) {
         write(out, self.row(Parity::P.row()).iter().zip(self.all_solved).map(|(sum, solved)| sum ^ solved));
     }
@@ -97,17 +97,17 @@ impl Sums {
     }
 }
 
-/// Writes `words` as far as `out` goes.
+/// Writes `words`, up to the length of `out`.
 #[inline]
 fn write(out: &mut [u8], mut words: impl Iterator<Item = u64>) {
     let (whole, tail) = out.as_chunks_mut();
-    // `words` comes second: `zip` would swallow the one for the tail.
+    // `words` is second: as the first one, `zip` would consume the word for the tail.
     whole.iter_mut().zip(&mut words).for_each(|(out, word)| *out = word.to_ne_bytes());
     let rest = words.next().unwrap_or(0).to_ne_bytes();
     tail.iter_mut().zip(rest).for_each(|(out, byte)| *out = byte);
 }
 
-/// The sum of `words`, each times its factor, whose products `tables` hold.
+/// The sum of `words`, each times its factor, whose products are in `tables`.
 #[inline]
 fn combine<const N: usize>(words: [u64; N], tables: [&[u8; 256]; N]) -> u64 {
     let mut sum = [0; 8];
@@ -119,7 +119,7 @@ fn combine<const N: usize>(words: [u64; N], tables: [&[u8; 256]; N]) -> u64 {
     u64::from_ne_bytes(sum)
 }
 
-/// Multiplies `sums` and adds `block` to their beginning.
+/// Multiplies `sums` and adds `block` to the first of them.
 #[inline]
 fn step(sums: &mut [u64], block: &[u8], multiply: impl Fn(u64) -> u64) {
     let (words, tail) = block.as_chunks::<8>();

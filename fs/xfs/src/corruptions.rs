@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Tests: what each check of a structure refuses, on images made by hand; of version 5 their checksums are mended.
+//! Tests: what each check of a structure refuses, on hand-made images; in version 5 with corrected checksums.
 
 use std::{
     format,
@@ -19,14 +19,14 @@ const UUID: [u8; 16] = *b"0123456789abcdef";
 /// First block of a directory's index.
 const INDEX: u64 = (1 << 35) / 1024;
 
-// Inodes: two in each block from block 4 on.
+// Inodes: two in each block, from block 4 on.
 const ROOT: u64 = 8;
 /// Blocks 20 and 21, a hole, block 22, and 23, which was never written.
 const FILE: u64 = 9;
-/// By a tree whose leaf is block 24: block 30, a hole, block 31.
+/// Mapped by a tree whose leaf is block 24: block 30, a hole, block 31.
 const TREE: u64 = 10;
 const LINK: u64 = 11;
-/// Its target is in block 33; of version 5, the end of it in block 35.
+/// Its target is in block 33; in version 5, the end of it in block 35.
 const REMOTE: u64 = 12;
 /// Block 36: names and their index.
 const ONE_BLOCK: u64 = 13;
@@ -39,7 +39,7 @@ const NODE: u64 = 15;
 pub struct Image {
     pub bytes: Vec<u8>,
     is_v5: bool,
-    /// Where structures of version 5 start, their lengths, and where their checksums stand.
+    /// In version 5: where structures start, their lengths, and where their checksums are.
     sealed: Vec<(usize, usize, usize)>,
 }
 
@@ -47,12 +47,12 @@ fn inode(number: u64) -> usize {
     number as usize * INODE
 }
 
-/// As directories hash their names.
+/// The hash of a name in a directory.
 fn hash(name: &str) -> u32 {
     name.bytes().fold(0u32, |hash, byte| hash.rotate_left(7) ^ u32::from(byte))
 }
 
-/// An extent, as it is stored.
+/// An extent as stored.
 fn extent([first, block, length]: [u64; 3], is_unwritten: bool) -> [u8; 16] {
     let high = u64::from(is_unwritten) << 63 | first << 9 | block >> 43;
     let low = block << 21 | length;
@@ -137,12 +137,13 @@ impl Image {
         self.inode(number, mode, 2, size, &fork, extents.len() as u32);
     }
 
-    /// Where an inode's data fork stands.
+    /// Where an inode's data fork is.
     fn fork(&self, number: u64) -> usize {
         inode(number) + if self.is_v5 { 176 } else { 100 }
     }
 
-    /// Of version 5: what a block says of itself. `at` has the places of checksum, place, UUID and owner.
+    /// In version 5, writes the self-describing fields of a block. `at` has the offsets of checksum, location, UUID and
+    /// owner.
     fn stamp(&mut self, block: usize, owner: u64, at: [usize; 4]) {
         if self.is_v5 {
             let start = block * BLOCK;
@@ -213,13 +214,13 @@ impl Image {
         self.leaf(44, NODE, if is_v5 { 0x3ebe } else { 0xfebe }, vec![(six, below(1)), (five, below(2))]);
         self.put(44 * BLOCK + if is_v5 { 58 } else { 14 }, &[0, 1]); // level
         let leaf = if is_v5 { 0x3dff } else { 0xd2ff };
-        // A name that was removed, another one of the same hash, and the name itself in the next leaf.
+        // A removed name, another one with the same hash, and in the next leaf the name itself.
         self.leaf(45, NODE, leaf, vec![(hash("."), places[0]), (six, 0), (six, places[1])]);
         self.word(45 * BLOCK, below(2));
         self.leaf(46, NODE, leaf, vec![(six, places[3]), (five, places[2])]);
     }
 
-    /// A block of names, `spare` eights of bytes at its end left out; yields their places.
+    /// A block of names, with `spare` times eight bytes unused at its end; returns the offsets of the names.
     fn names(
         &mut self,
         block: usize,
@@ -233,7 +234,7 @@ impl Image {
         let mut at = if self.is_v5 { 64 } else { 16 };
         let end = BLOCK - if spare > 0 { spare * 8 - 8 } else { 0 };
         let mut places = Vec::new();
-        // What is unused comes between two names.
+        // Unused space between two names.
         for (position, (number, name)) in names.iter().enumerate() {
             let length = (11 + name.len() + usize::from(self.is_v5)).next_multiple_of(8);
             places.push((at / 8) as u32);
@@ -281,7 +282,7 @@ impl Image {
         self.put(at, &value.to_be_bytes());
     }
 
-    /// Sets a word.
+    /// Sets a 32-bit number.
     pub fn word(&mut self, at: usize, value: u32) {
         self.put(at, &value.to_be_bytes());
     }
@@ -290,7 +291,7 @@ impl Image {
         self.put(at, &value.to_be_bytes());
     }
 
-    /// Makes all checksums right.
+    /// Corrects all checksums.
     fn seal(&mut self) {
         for (start, length, at) in self.sealed.clone() {
             if self.is_v5 {
@@ -301,7 +302,7 @@ impl Image {
         }
     }
 
-    /// What reading everything fails with: the structure, or the feature.
+    /// The error of reading everything: the structure, or the feature.
     fn error(self) -> String {
         match everything(&self.bytes) {
             Err(error @ Error::Corrupt(Corrupt { structure, .. })) => {
@@ -370,7 +371,7 @@ fn the_sound_images_read() {
     }
 }
 
-/// Sets a number of the image of this version, mends its checksums, and expects reading to fail so.
+/// Sets a number in the image of this version, corrects its checksums, and expects this error from reading it.
 fn assert_refused(is_v5: bool, cases: &[(usize, &[u8], &str)]) {
     for (at, bytes, expected) in cases {
         let mut image = Image::sound(is_v5);
@@ -400,7 +401,7 @@ fn superblocks() {
         (88, &[0, 0, 0, 3], "RANGE xfs_dsb.sb_agcount"),
         (102, &[3, 0], "RANGE xfs_dsb.sb_sectsize"),
         (121, &[16], "RANGE xfs_dsb.sb_sectlog"),
-        (126, &[1], "UNSUPPORTED what mkfs.xfs has not finished (sb_inprogress)"),
+        (126, &[1], "UNSUPPORTED unfinished mkfs.xfs (sb_inprogress)"),
         (48, &[0, 0, 0, 0, 0, 0, 0, 1], "RANGE xfs_dsb.sb_logstart"), // and no length
         (56, &[0xff; 8], "RANGE inode number"),
         (56, &[0; 8], "RANGE inode number"),
@@ -442,7 +443,7 @@ fn inodes() {
             (file + 127, &[0x20], "INCONSISTENT xfs_dinode.di_flags2"), // metadata
         ],
     );
-    // 64 bits of extents, where the filesystem has none.
+    // 64-bit counts of extents, in a filesystem without them.
     let mut large = Image::sound(true);
     large.word(216, 0x9);
     large.put(file + 127, &[0x10]);
@@ -471,7 +472,7 @@ fn extents() {
         for (at, record, expected) in records {
             assert_refused(is_v5, &[(at, &extent(record, false), expected)]);
         }
-        // As long as a file can be, and no longer than its extents can say.
+        // As long as a file can be, and longer than extents can map.
         let mut image = Image::sound(is_v5);
         image.long(inode(FILE) + 56, i64::MAX as u64);
         image.seal();
@@ -518,14 +519,14 @@ fn trees_of_extents() {
             image.put(records + 32, &more);
             assert_eq!(image.error(), "INCONSISTENT xfs_dinode.di_nextents");
         }
-        // Extents outside of what the node above says.
+        // Extents outside of the range that the node above gives.
         let mut image = Image::sound(is_v5);
         image.put(root + 2, &[0, 2]);
         image.long(root + 4 + 8, 2);
         image.long(pointer + 8, 24);
         image.seal();
         assert_eq!(image.error(), "RANGE xfs_bmbt_rec.br_blockcount");
-        // None for the first blocks.
+        // No extents for the first blocks.
         let mut image = Image::sound(is_v5);
         image.long(root + 4, 1);
         image.put(records, &extent([1, 30, 1], false));
@@ -549,7 +550,7 @@ fn links() {
             (inode(REMOTE) + 76, &[0, 0, 0, 1], "INCONSISTENT symbolic link"),
         ],
     );
-    // An extent that begins behind the first block, and one that was not written.
+    // An extent that does not begin at the first block, and an unwritten one.
     let (late, unwritten) = (extent([1, 33, 1], false), extent([0, 33, 1], true));
     let fork = Image::sound(false).fork(REMOTE);
     assert_refused(
@@ -582,7 +583,7 @@ fn directories_in_inodes() {
                 (fork + 6 + 3, b"F", "Err(NotFound)"),
             ],
         );
-        // A number that no inode has; one that has none.
+        // An invalid inode number, and a missing one.
         let number = fork + 6 + 3 + 4 + usize::from(is_v5);
         assert_refused(
             is_v5,
@@ -623,7 +624,7 @@ fn blocks_of_names() {
                 (inode(ONE_BLOCK) + 76, &[0; 4], none),
             ],
         );
-        // Blocks without names may be given back; those that were never written hold none.
+        // Blocks without names may be freed; unwritten blocks contain none.
         let fork = Image::sound(is_v5).fork(LEAF);
         let mut hole = Image::sound(is_v5);
         hole.put(fork, &extent([1, 39, 1], false));
@@ -657,10 +658,10 @@ fn indices_of_names() {
                 (node + count + 2, &[0, 6], "LOOP xfs_da3_node_hdr.level"),
                 (node + count, &[0, 200], "RANGE xfs_dir2_leaf_hdr.count"),
                 (node + entries + 4, &[0; 4], "RANGE xfs_da_node_entry.before"),
-                // A node below itself.
+                // A node that is its own child.
                 (node + entries + 4, &((INDEX) as u32).to_be_bytes(), "LOOP xfs_da3_node_hdr.level"),
                 (node + count, &[0, 0], "Err(NotFound)"),
-                // No other leaf, the same one again and again, one without its place.
+                // No further leaf, the same one repeatedly, one at a wrong location.
                 (first, &[0; 4], "Err(NotFound)"),
                 (first, &((INDEX + 1) as u32).to_be_bytes(), "LOOP xfs_dir2_leaf_entry.hashval"),
                 (first, &[0, 0, 0, 1], "RANGE xfs_da_node_entry.before"),
@@ -673,7 +674,7 @@ fn indices_of_names() {
 
 #[test]
 fn what_version_5_says_of_each_block() {
-    // Places of checksum, place, UUID, owner; where the block's own bytes begin that nothing else checks.
+    // Offsets of checksum, location, UUID, owner; where bytes begin that nothing else checks.
     let (data, index) = ([4, 8, 24, 40], [12, 16, 32, 48]);
     for (block, at, name) in [
         (
@@ -712,7 +713,7 @@ fn what_version_5_says_of_each_block() {
         image.bytes[at] ^= 1;
         assert_eq!(image.error(), format!("CSUM {name}"));
     }
-    // Another UUID of metadata than of the filesystem.
+    // A metadata UUID that differs from that of the filesystem.
     let mut image = Image::sound(true);
     image.word(216, 0x2d);
     image.put(32, b"another UUID ...");

@@ -13,7 +13,7 @@ use block::BlockRead;
 use filesystem::{EachEntry, Error, Fault, FileType};
 
 use crate::{
-    checksum::{self, Expected, Stamp},
+    checksum::{self, Expected, MetadataHeader},
     failure::{Failure, Outcome, corrupt},
     files::Files,
     inode::{Fork, Inode},
@@ -23,14 +23,14 @@ use crate::{
 };
 use name::Search;
 
-/// Bytes of the space that entries have in a directory, and its index: `XFS_DIR2_SPACE_SIZE`. The index is behind the
-/// entries, and behind that is what only writers need.
+/// Bytes of each section of a directory, entries first and then their index: `XFS_DIR2_SPACE_SIZE`. What follows the
+/// index is for writers only.
 const SPACE: u64 = 1 << 35;
 
 /// Calls `each` with every entry but `.` and `..`.
 ///
 /// # Errors
-/// [`Error::WrongType`] when the inode is no directory, [`Error::Corrupt`] for a damaged block.
+/// [`Error::WrongType`] when the inode is not a directory, [`Error::Corrupt`] for a damaged block.
 pub fn each<D: BlockRead>(
     files: &Files<D>,
     dir: &Inode,
@@ -43,13 +43,13 @@ pub fn each<D: BlockRead>(
         let _ = short::entries(dir, has_ftype, each)?;
         return Ok(());
     }
-    let (end, step) = (blocks(dir, superblock)?, blocks_of_one(superblock));
-    // No directory has more blocks than the filesystem, though each may be named again and again.
+    let (end, step) = (blocks(dir, superblock)?, blocks_per_directory_block(superblock));
+    // No directory has more blocks than the filesystem, but a damaged one may map the same block many times.
     let (mut next, mut left) = (FileBlock(0), superblock.blocks);
     while next < end {
         let run = files.run(dir, next)?;
         if run.at(next) == State::Hole {
-            // What has lost all its entries is given back, whole.
+            // A directory block without entries is freed as a whole: a hole ends where such a block does.
             if run.end() < end && !run.end().0.is_multiple_of(step) {
                 return Err(corrupt(Fault::Inconsistent, "directory block", dir.offset, run.end()));
             }
@@ -79,7 +79,8 @@ pub fn lookup<D: BlockRead>(files: &Files<D>, dir: &Inode, name: &[u8]) -> Outco
     let features = &files.volume.superblock.features;
     let mut search = Search::new(name, features);
     if dir.fork == Fork::Local {
-        let _ = short::entries(dir, features.has_ftype(), &mut |name, number, _| search.see(name, number))?;
+        let _ =
+            short::entries(dir, features.has_ftype(), &mut |name, number, _| search.consider(name, number))?;
     } else {
         index::find(files, dir, &mut search)?;
     }
@@ -93,7 +94,7 @@ fn check(dir: &Inode) -> Outcome<()> {
     }
 }
 
-/// One past the last block that has entries.
+/// The first block past the entries.
 fn blocks(dir: &Inode, superblock: &Superblock) -> Outcome<FileBlock> {
     let size = u64::try_from(superblock.directory_size()).unwrap_or(u64::MAX);
     if dir.size == 0 || dir.size > SPACE || !dir.size.is_multiple_of(size) {
@@ -102,23 +103,23 @@ fn blocks(dir: &Inode, superblock: &Superblock) -> Outcome<FileBlock> {
     Ok(FileBlock(dir.size.checked_shr(superblock.block_log).unwrap_or(0)))
 }
 
-/// Blocks of the filesystem that make one of a directory.
-fn blocks_of_one(superblock: &Superblock) -> u64 {
-    // Cannot saturate: the superblock's check made the first logarithm the second one and more.
+/// Filesystem blocks in one directory block.
+fn blocks_per_directory_block(superblock: &Superblock) -> u64 {
+    // Cannot saturate: the superblock check made sure that the first logarithm is not below the second.
     1 << superblock.directory_log.saturating_sub(superblock.block_log).min(16)
 }
 
-/// A block of a directory, one of several of the filesystem's.
+/// A directory block: one or several blocks of the filesystem.
 struct Block {
     bytes: Vec<u8>,
-    /// Where the first of them stand.
+    /// Where its first filesystem block is.
     offset: ByteOffset,
-    /// They lie apart, and the log has some of them: what it has of the checksum is of another whole.
+    /// Its filesystem blocks are not contiguous and the log changed some: the stored checksum may not fit the whole.
     is_pieced: bool,
 }
 
 impl Block {
-    /// Reads the block that starts at `first`, wherever its parts are.
+    /// Reads the directory block that starts at `first`, wherever its parts are.
     fn read<D: BlockRead>(files: &Files<D>, dir: &Inode, first: FileBlock) -> Outcome<Self> {
         let superblock = &files.volume.superblock;
         let (offset, _) = files.place(dir, first, "directory block")?;
@@ -127,7 +128,7 @@ impl Block {
         let (mut pieces, mut is_replayed) = (0u32, false);
         while !rest.is_empty() {
             let (offset, blocks) = files.place(dir, logical, "directory block")?;
-            // What saturates is longer than a directory block, and cut to what is missing of one.
+            // What saturates is longer than a directory block, and cut to what is still to be read of it.
             let length = blocks.saturating_mul(superblock.block_size());
             let length = usize::try_from(length).unwrap_or(usize::MAX).min(rest.len());
             let Some((head, behind)) = rest.split_at_mut_checked(length) else { break };
@@ -141,16 +142,16 @@ impl Block {
         Ok(Self { bytes, offset, is_pieced: is_replayed && pieces > 1 })
     }
 
-    /// Checks what a block of version 5 says of itself.
-    fn verify(&self, stamp: &Stamp, dir: &Inode, superblock: &Superblock) -> Outcome<()> {
+    /// Checks the self-describing fields of a version 5 block.
+    fn verify(&self, header: &MetadataHeader, dir: &Inode, superblock: &Superblock) -> Outcome<()> {
         if !superblock.features.is_v5() {
             return Ok(());
         }
         let owner = Some(dir.number);
         let expected = Expected { offset: self.offset, uuid: &superblock.metadata_uuid, owner };
         match self.is_pieced {
-            true => stamp.verify_rest(&self.bytes, &expected),
-            false => stamp.verify(&self.bytes, &expected),
+            true => header.verify_rest(&self.bytes, &expected),
+            false => header.verify(&self.bytes, &expected),
         }
     }
 
@@ -168,8 +169,8 @@ impl Block {
     }
 }
 
-/// Calls `each` with an entry, unless it is `.` or `..`.
-fn give(
+/// Calls `each` with an entry, except `.` and `..`.
+fn visit(
     entry: &data::Entry<'_>,
     wrong: impl Fn() -> Failure,
     each: &mut EachEntry<'_, InodeNumber>,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Where the blocks of a file are: extents in the inode, or in a B+tree of blocks (fs/xfs/libxfs/xfs_bmap_btree.c).
+//! Where the blocks of a file are: a list of extents in the inode, or a B+tree (fs/xfs/libxfs/xfs_bmap_btree.c).
 
 use block::BlockRead;
 use filesystem::Fault;
@@ -9,7 +9,7 @@ use zerocopy::{
 };
 
 use crate::{
-    checksum::{self, Expected, Stamp},
+    checksum::{self, Expected, MetadataHeader},
     failure::{Outcome, corrupt},
     inode::{Fork, Inode},
     log::Intents,
@@ -24,7 +24,7 @@ const END: FileBlock = FileBlock(1 << 54);
 /// `BMAP`, and `BMA3` of version 5.
 const MAGIC: u32 = 0x424d_4150;
 const MAGIC_V5: u32 = 0x424d_4133;
-/// Levels of the deepest tree: what 2⁴⁸ extents need where blocks of 1 KiB are half full, and one more.
+/// Levels of the deepest tree: what 2⁴⁸ extents need if blocks of 1 KiB are half full, and one more.
 const DEEPEST: u16 = 11;
 /// Bytes of `struct xfs_bmbt_rec`, and of a key and a pointer together.
 const ENTRY: usize = 16;
@@ -33,7 +33,7 @@ const KEY: usize = 8;
 /// Bytes of `struct xfs_bmdr_block`, the root's header in an inode.
 const ROOT: usize = 4;
 
-/// `struct xfs_btree_block`, as far as every version has it, with long pointers.
+/// `struct xfs_btree_block` with long pointers, up to where the versions differ.
 #[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 struct Header {
@@ -44,12 +44,12 @@ struct Header {
     bb_rightsib: U64,
 }
 
-/// Bytes of the header, and of the one of version 5.
+/// Bytes of the header, in version 4 and in version 5.
 const HEADER: usize = size_of::<Header>();
 const HEADER_V5: usize = 72;
-const STAMP: Stamp = Stamp {
+const METADATA_HEADER: MetadataHeader = MetadataHeader {
     crc: 64,
-    place: 24,
+    blkno: 24,
     uuid: 40,
     owner: 56,
     names: [
@@ -60,7 +60,7 @@ const STAMP: Stamp = Stamp {
     ],
 };
 
-/// What of a file's blocks a list or node may speak of, and where it stands.
+/// The range of a file's blocks that a list or node may map, and where that list or node is on the device.
 #[derive(Clone, Copy)]
 struct Span {
     first: FileBlock,
@@ -68,23 +68,23 @@ struct Span {
     offset: ByteOffset,
 }
 
-/// Whose tree it is.
+/// The inode that owns a tree.
 #[derive(Clone, Copy)]
 struct Owner<'a> {
     inode: &'a Inode,
-    /// Its blocks may name another inode, which the log has taken them from.
-    has_others: bool,
+    /// Its blocks may name another inode as their owner, since the log moved the tree between inodes.
+    has_foreign_owner: bool,
 }
 
-/// What a node says of a block of the file.
+/// What a node says about a block of the file.
 enum Step {
-    /// Another node speaks of it.
+    /// The node below maps it.
     Down(FsBlock, Span),
-    /// None does.
+    /// No node maps it.
     Hole(Span),
 }
 
-/// The leaf that speaks of block `logical` of the file.
+/// The leaf that maps block `logical` of the file.
 ///
 /// # Errors
 /// [`filesystem::Error::Corrupt`] for a damaged list or tree.
@@ -101,10 +101,10 @@ pub fn leaf<D: BlockRead>(
     match inode.fork {
         Fork::Extents(count) => list(volume, inode.fork_bytes(), count, all),
         Fork::Tree(_) => {
-            let has_others = intents.has_changed_owner(inode.number.0);
-            tree(volume, Owner { inode, has_others }, logical, all)
+            let has_foreign_owner = intents.has_changed_owner(inode.number.0);
+            tree(volume, Owner { inode, has_foreign_owner }, logical, all)
         }
-        // Nothing that has no blocks is asked for one.
+        // Callers ask only about files that have blocks.
         Fork::Device | Fork::Local => Err(inode.corrupt_size()),
     }
 }
@@ -157,7 +157,7 @@ fn tree<D: BlockRead>(volume: &Volume<D>, owner: Owner<'_>, logical: FileBlock, 
     }
 }
 
-/// Checks the header of a block of the tree; yields what is behind it, and the number of entries there.
+/// Checks the header of a tree block; returns what follows the header, and the number of entries there.
 fn node<'a>(
     superblock: &Superblock,
     owner: Owner<'_>,
@@ -175,9 +175,9 @@ fn node<'a>(
         return fail(Fault::Magic, "xfs_btree_block.bb_magic", header.bb_magic.get());
     }
     if is_v5 {
-        let owner = if owner.has_others { None } else { Some(owner.inode.number) };
+        let owner = if owner.has_foreign_owner { None } else { Some(owner.inode.number) };
         let expected = Expected { offset, uuid: &superblock.metadata_uuid, owner };
-        STAMP.verify(bytes, &expected)?;
+        METADATA_HEADER.verify(bytes, &expected)?;
     }
     if header.bb_level.get() != level {
         return fail(Fault::Inconsistent, "xfs_btree_block.bb_level", header.bb_level.get().into());
@@ -189,8 +189,8 @@ fn node<'a>(
     Ok((rest, count))
 }
 
-/// From a node above the leaves towards block `logical` of the file. Its keys are followed by as much room as there is
-/// for more, then by its pointers.
+/// Looks up block `logical` of the file in a node above the leaves. The node has room for as many pointers as keys: all
+/// keys come first, unused ones included, then the pointers.
 fn step(entries: &[u8], count: u16, logical: FileBlock, span: Span) -> Outcome<Step> {
     let fail = |fault, structure, found: u64| Err(corrupt(fault, structure, span.offset, found));
     let (room, count) = (entries.len() / ENTRY, usize::from(count));
@@ -217,7 +217,7 @@ fn step(entries: &[u8], count: u16, logical: FileBlock, span: Span) -> Outcome<S
     Ok(Step::Down(FsBlock(pointer.get()), Span { first, end, ..span }))
 }
 
-/// The runs of `count` extents, holes between and around them.
+/// The runs of `count` extents, with the holes between and around them.
 fn list<D: BlockRead>(volume: &Volume<D>, bytes: &[u8], count: usize, span: Span) -> Outcome<Leaf> {
     let (records, _) = <[[U64; 2]]>::ref_from_prefix_with_elems(bytes, count)
         .map_err(|_| corrupt(Fault::Truncated, "xfs_bmbt_rec", span.offset, 0u64))?;
@@ -252,7 +252,7 @@ struct Extent {
 }
 
 impl Extent {
-    /// One bit of state, 54 of the place in the file, 52 of the place on the device, 21 of the length.
+    /// 1 bit of state, 54 bits of the block in the file, 52 of the block in the filesystem, 21 of the length.
     fn of([high, low]: &[U64; 2]) -> Self {
         let (high, low) = (high.get(), low.get());
         Self {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Errors that are one pointer: nearly everything here can fail and passes it on, which is a third less code so.
+//! Errors the size of one pointer: nearly every function here can fail, and this makes the code a third smaller.
 
 use alloc::{borrow::Cow, boxed::Box};
 
 use block::ReadError;
 use filesystem::{Corrupt, Error, Fault, Format, Origin, Unsupported};
 
-/// What [`crate::Xfs`] returns as an [`Error`].
+/// The error inside this crate; [`crate::Xfs`] returns it as an [`Error`].
 #[derive(Debug)]
 pub struct Failure(pub Box<Error>);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Feature bits, and what xfs_info calls them.
+//! Feature bits, with the names that xfs_info uses.
 
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
 
@@ -7,38 +7,38 @@ use alloc::{borrow::Cow, format, string::String, vec::Vec};
 pub const VERSION: u16 = 0xf;
 /// `sb_versionnum`: links are counted in 32 bits.
 const NLINK: u16 = 0x20;
-/// `sb_versionnum`: something nobody knows, which Linux refuses.
+/// `sb_versionnum`: no known meaning; Linux refuses it.
 const SHARED: u16 = 0x200;
-/// `sb_versionnum`: extents say whether they were written.
+/// `sb_versionnum`: extents have a flag that says whether they were written.
 const EXTFLG: u16 = 0x1000;
 /// `sb_versionnum`: directories of version 2.
 const DIRV2: u16 = 0x2000;
-/// `sb_versionnum`: names are the same in upper and lower case.
+/// `sb_versionnum`: names are compared without regard to case.
 pub const ASCII_CI: u16 = 0x4000;
-/// `sb_versionnum`: `sb_features2` counts.
+/// `sb_versionnum`: `sb_features2` is valid.
 pub const MORE_BITS: u16 = 0x8000;
-/// Of version 5 these are not options.
+/// These are not optional in version 5.
 const ALWAYS_IN_V5: u16 = NLINK | EXTFLG | DIRV2 | MORE_BITS;
 
 /// `sb_features2`: directory entries have a file type.
 pub const FEATURES2_FTYPE: u32 = 0x200;
-/// `sb_features2`: lazy-count, attr2, projid32bit and ftype; of version 5 the bit for checksums, too.
+/// `sb_features2`: lazy-count, attr2, projid32bit and ftype; in version 5 also the bit for checksums.
 const FEATURES2_READ: u32 = 0x2 | 0x8 | 0x80 | FEATURES2_FTYPE;
 const FEATURES2_CRC: u32 = 0x100;
 
 /// `sb_features_incompat`: directory entries have a file type.
 pub const INCOMPAT_FTYPE: u32 = 0x1;
-/// `sb_features_incompat`: `sb_meta_uuid` stands in all metadata.
+/// `sb_features_incompat`: metadata carries `sb_meta_uuid`.
 pub const INCOMPAT_META_UUID: u32 = 0x4;
 /// `sb_features_incompat`: times of 64 bits.
 pub const INCOMPAT_BIGTIME: u32 = 0x8;
-/// `sb_features_incompat`: xfs_repair has to finish what it began.
+/// `sb_features_incompat`: xfs_repair has to finish a repair first.
 pub const INCOMPAT_NEEDSREPAIR: u32 = 0x10;
-/// `sb_features_incompat`: inodes may count extents in 64 bits.
+/// `sb_features_incompat`: inodes may have 64-bit extent counts.
 pub const INCOMPAT_NREXT64: u32 = 0x20;
 
-/// `sb_features_incompat` by the names of xfs_info, lowest bit first. All of them are read: the last five change
-/// what is beside files (extended attributes, the log, quotas, the realtime device).
+/// `sb_features_incompat` by the names of xfs_info, lowest bit first. All of them are supported: the last five only
+/// change what is not read for files (extended attributes, the log, quotas, the realtime device).
 const INCOMPAT: &[&str] = &[
     "ftype",
     "sparse",
@@ -55,7 +55,7 @@ const INCOMPAT: &[&str] = &[
 /// `sb_features_ro_compat`
 const RO_COMPAT: &[&str] = &["finobt", "rmapbt", "reflink", "inobtcount"];
 
-/// The words of features, as they are stored; those of version 5 are zeros before it.
+/// The feature words as stored; those that only version 5 has are zero in version 4.
 #[derive(Clone, Copy, Debug)]
 pub struct Features {
     pub version: u16,
@@ -66,7 +66,7 @@ pub struct Features {
 }
 
 impl Features {
-    /// Whether it is version 5: checksums, and who owns what in all metadata.
+    /// Whether it is version 5, in which all metadata has checksums and names its owner.
     pub fn is_v5(&self) -> bool {
         self.version & VERSION == 5
     }
@@ -84,7 +84,7 @@ impl Features {
         self.features2 & FEATURES2_FTYPE != 0 || self.has_incompat(INCOMPAT_FTYPE)
     }
 
-    /// The first feature that we cannot read.
+    /// The first unsupported feature.
     pub fn unreadable(&self) -> Option<Cow<'static, str>> {
         let version = self.version & VERSION;
         if !matches!(version, 4 | 5) {
@@ -97,7 +97,7 @@ impl Features {
             return Some("directories of version 1".into());
         }
         if !self.has_version(EXTFLG) {
-            return Some("extents without a flag".into());
+            return Some("extents without an unwritten flag".into());
         }
         let is_v5 = version == 5;
         if is_v5 && self.version & ALWAYS_IN_V5 != ALWAYS_IN_V5 {
@@ -112,12 +112,12 @@ impl Features {
         Some(format!("{word} bit {}", bits.trailing_zeros()).into())
     }
 
-    /// Names of what is used, as xfs_info has them.
+    /// Names of the features in use, as xfs_info prints them.
     pub fn names(&self) -> Vec<String> {
         let mut names = Vec::new();
         names.extend(self.is_v5().then(|| "crc".into()));
         names.extend(self.has_version(ASCII_CI).then(|| "ascii-ci".into()));
-        // Before version 5 it stands elsewhere.
+        // Version 4 has its own bit for it.
         names.extend((self.has_ftype() && !self.is_v5()).then(|| "ftype".into()));
         for (word, table, bits) in
             [("incompat", INCOMPAT, self.incompat), ("ro_compat", RO_COMPAT, self.ro_compat)]
@@ -136,7 +136,7 @@ impl Features {
 mod tests {
     use super::*;
 
-    /// As mkfs.xfs of today makes them.
+    /// As mkfs.xfs makes them today.
     const V5: Features =
         Features { version: 0xb4a5, features2: 0x18a, ro_compat: 0xf, incompat: 0xeb, log_incompat: 0 };
     const V4: Features =
@@ -150,7 +150,7 @@ mod tests {
             (Features { version: 0x3003, ..V4 }, "version 3"),
             (Features { version: 0xb6a5, ..V5 }, "sb_versionnum bit 9"),
             (Features { version: 0x94a4, ..V4 }, "directories of version 1"),
-            (Features { version: 0xa4a4, ..V4 }, "extents without a flag"),
+            (Features { version: 0xa4a4, ..V4 }, "extents without an unwritten flag"),
             (Features { version: 0x34a5, ..V5 }, "version 5 with sb_versionnum 0x34a5"),
             (Features { features2: 0x18a, ..V4 }, "sb_features2 bit 8"),
             (Features { features2: 0x10, ..V5 }, "sb_features2 bit 4"),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Inodes, and the bytes of their blocks.
+//! Inodes, and the data in their blocks.
 
 use alloc::vec;
 use core::cell::{Cell, RefCell};
@@ -17,12 +17,12 @@ use crate::{
     volume::Volume,
 };
 
-/// An open filesystem below directories.
+/// An open filesystem, without directories.
 pub struct Files<D> {
     pub volume: Volume<D>,
-    /// What the log says of files' blocks beside their inodes.
+    /// Unfinished changes of files' mappings, from the log; they take precedence over the inodes.
     pub intents: Intents,
-    /// The leaf of a map that was used last: chunks of one file come one after the other.
+    /// The leaf that was used last: a file is usually read in sequence.
     last: RefCell<Option<(InodeNumber, Leaf)>>,
     /// The last file whose tree has as many extents as its inode says.
     counted: Cell<Option<InodeNumber>>,
@@ -33,7 +33,7 @@ impl<D: BlockRead> Files<D> {
         Self { volume, intents, last: RefCell::default(), counted: Cell::default() }
     }
 
-    /// Reads an inode and verifies what it says of itself.
+    /// Reads an inode and verifies its self-describing fields.
     pub fn inode(&self, number: InodeNumber) -> Outcome<Inode> {
         let superblock = &self.volume.superblock;
         let offset = superblock.inode_offset(number);
@@ -47,7 +47,7 @@ impl<D: BlockRead> Files<D> {
         }
     }
 
-    /// The run that holds block `logical` of the file, or the rest of it from there on.
+    /// The run that contains block `logical` of the file, or the rest of that run from there on.
     pub fn run(&self, inode: &Inode, logical: FileBlock) -> Outcome<Run> {
         if self.intents.is_empty() {
             return self.own_run(inode, logical);
@@ -63,11 +63,11 @@ impl<D: BlockRead> Files<D> {
                 State::Written(block)
             }
         };
-        // At least the block that was asked for, whatever the log says.
+        // At least the requested block, whatever the log says.
         Ok(Run { logical, length: length.max(1), state })
     }
 
-    /// What an inode's own extents say of a block, for [`Intents::resolve`]; `inode` is the one that is at hand.
+    /// How an inode's own extents map a block, for [`Intents::resolve`]; `inode` is already read, others are read here.
     fn own(&self, inode: &Inode, number: InodeNumber, block: FileBlock) -> Outcome<(Mapped, u64)> {
         let run = match number == inode.number {
             true => self.own_run(inode, block)?,
@@ -81,7 +81,7 @@ impl<D: BlockRead> Files<D> {
         Ok((mapped, run.end().since(block)))
     }
 
-    /// The run that holds block `logical` of the file by its own extents.
+    /// The run that contains block `logical` of the file according to the file's own extents.
     fn own_run(&self, inode: &Inode, logical: FileBlock) -> Outcome<Run> {
         if let Some((number, leaf)) = &*self.last.borrow()
             && *number == inode.number
@@ -101,10 +101,10 @@ impl<D: BlockRead> Files<D> {
         Ok(run)
     }
 
-    /// Where block `logical` of the file stands, and how many follow it there.
+    /// Where block `logical` of the file is, and how many blocks are contiguous there.
     ///
     /// # Errors
-    /// [`filesystem::Error::Corrupt`] naming `structure` where nothing was written there.
+    /// [`filesystem::Error::Corrupt`] naming `structure` if nothing was written there.
     pub fn place(
         &self,
         inode: &Inode,
@@ -122,7 +122,7 @@ impl<D: BlockRead> Files<D> {
         }
     }
 
-    /// Fills `buf` from the file's blocks, one device read for each run; `buf` lies within the file's size.
+    /// Fills `buf` from the file's blocks, with one device read per run; `buf` lies within the file's size.
     pub fn read_mapped(&self, inode: &Inode, mut offset: u64, mut buf: &mut [u8]) -> Outcome<()> {
         let superblock = &self.volume.superblock;
         let block_size = superblock.block_size();
@@ -131,8 +131,8 @@ impl<D: BlockRead> Files<D> {
             let within = offset & block_size.wrapping_sub(1);
             let run = self.run(inode, logical)?;
             let blocks = run.end().since(logical);
-            // Saturates for holes of more bytes than 64 bits count, which no buffer takes. The difference cannot: the
-            // run has the block that was asked for.
+            // Saturates for holes whose bytes do not fit in 64 bits: no buffer is that large. The difference cannot:
+            // the run contains the requested block.
             let bytes = blocks.saturating_mul(block_size).saturating_sub(within);
             let length = usize::try_from(bytes).unwrap_or(usize::MAX).min(buf.len());
             let Some((head, rest)) = buf.split_at_mut_checked(length) else { break };

@@ -8,15 +8,15 @@ use filesystem::FileSystem;
 
 use crate::{InodeNumber, Xfs};
 
-/// Nodes that are visited: more than a small input can honestly hold.
+/// The most nodes that one input is walked for: more than a small valid image holds.
 const MOST: usize = 256;
 
-/// Fuzz entry point of the log: any bytes, behind any superblock.
+/// Fuzz entry point of the log: any bytes as a log, with any superblock values.
 pub fn log(data: &[u8]) {
     crate::log::fuzz(data);
 }
 
-/// Fuzz entry point: any bytes give a value or an error, and so does everything in them.
+/// Fuzz entry point: any bytes, and everything read from them, must give a value or an error.
 pub fn fuzz(data: &[u8]) {
     let Ok(xfs) = Xfs::open(data) else {
         return;
@@ -29,7 +29,7 @@ pub fn fuzz(data: &[u8]) {
         if let Ok(attr) = xfs.attr(&node) {
             let _ = xfs.read_at(&node, 0, &mut buf);
             let _ = xfs.read_at(&node, attr.size / 2, &mut buf);
-            // Saturates for an empty file, which is read from its start.
+            // Saturates for an empty file, which is read from offset 0.
             let _ = xfs.read_at(&node, attr.size.saturating_sub(1), &mut buf);
         }
         let _ = xfs.read_link(&node);

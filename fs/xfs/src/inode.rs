@@ -33,10 +33,10 @@ const METADATA: u64 = 0x20;
 const BIGTIME_EPOCH: i64 = 1 << 31;
 const SECOND: u64 = 1_000_000_000;
 const LAST_NANOSECOND: u32 = 999_999_999;
-/// Bit 63 of a length: no file is so long.
+/// Bit 63 of a length: no file is this long.
 const LONGEST: u64 = i64::MAX.unsigned_abs();
 
-/// `struct xfs_dinode`, the part that every inode has.
+/// `struct xfs_dinode`, the part that all inodes have.
 #[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 struct Raw {
@@ -44,7 +44,7 @@ struct Raw {
     di_mode: U16,
     di_version: u8,
     di_format: u8,
-    /// The number of links in version 1.
+    /// The link count of version 1 inodes.
     di_metatype: U16,
     di_uid: U32,
     di_gid: U32,
@@ -69,7 +69,7 @@ struct Raw {
     di_next_unlinked: U32,
 }
 
-/// The part of version 3, behind the other.
+/// The fields that version 3 inodes add after it.
 #[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 struct RawV3 {
@@ -86,46 +86,46 @@ struct RawV3 {
 
 const _: () = assert!(size_of::<Raw>() == 100 && size_of::<RawV3>() == 76);
 
-/// Where the bytes of a file, or what says where they are, stand.
+/// Where a file's data, or the map of its blocks, is stored.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Fork {
     /// `XFS_DINODE_FMT_DEV`: a device number.
     Device,
-    /// `XFS_DINODE_FMT_LOCAL`: the bytes themselves.
+    /// `XFS_DINODE_FMT_LOCAL`: the data itself is in the inode.
     Local,
-    /// `XFS_DINODE_FMT_EXTENTS`: a list of so many extents.
+    /// `XFS_DINODE_FMT_EXTENTS`: a list of this many extents.
     Extents(usize),
     /// `XFS_DINODE_FMT_BTREE`: the root of a B+tree of so many extents.
     Tree(u64),
 }
 
-/// An inode whose checksum is right.
+/// An inode whose self-describing fields are right.
 #[derive(Clone, Debug)]
 pub struct Inode {
     pub number: InodeNumber,
-    /// Where it stands on the device.
+    /// Its byte offset on the device.
     pub offset: ByteOffset,
-    /// What it is.
+    /// Its file type.
     pub kind: FileType,
     /// Length of the file in bytes, below 2⁶³.
     pub size: u64,
     pub fork: Fork,
-    /// Whether its blocks are on the realtime device.
+    /// Whether its data is on the realtime device.
     pub is_realtime: bool,
     mode: u16,
     uid: u32,
     gid: u32,
     links: u32,
     modified: Timestamp,
-    /// All bytes of the inode.
+    /// The whole inode as stored.
     bytes: Vec<u8>,
-    /// Where the data fork stands in `bytes`.
+    /// Range of the data fork in `bytes`.
     start: usize,
     end: usize,
 }
 
 impl Inode {
-    /// Reads an inode of `bytes`, as long as the superblock says, that stands at `offset`.
+    /// Parses an inode from `bytes`, which were read at `offset` and have the length that the superblock gives.
     ///
     /// # Errors
     /// [`filesystem::Error::Corrupt`] naming the field that is wrong.
@@ -155,7 +155,7 @@ impl Inode {
         if raw.di_size.get() > LONGEST {
             return fail(Fault::Range, "xfs_dinode.di_size", offset_of!(Raw, di_size), raw.di_size.get());
         }
-        // Cannot saturate: both structures were found in `bytes`, one behind the other; eight times a byte is at most
+        // Cannot saturate: both structures were found in `bytes`, one after the other; eight times a byte is at most
         // 2040.
         let start = size_of::<Raw>().saturating_add(v3.map_or(0, |_| size_of::<RawV3>()));
         let room = bytes.len().saturating_sub(start);
@@ -206,7 +206,7 @@ impl Inode {
         }
     }
 
-    /// Major and minor: 14 and 18 bits, as System V had them.
+    /// Major and minor number: 14 and 18 bits, as in System V.
     fn device(&self) -> (u32, u32) {
         let device = checksum::word(self.fork_bytes(), 0);
         (device >> 18, device & 0x3_ffff)
@@ -217,31 +217,31 @@ impl Inode {
         self.bytes.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Where the data fork stands on the device.
+    /// Where the data fork is on the device.
     pub fn fork_offset(&self) -> ByteOffset {
         self.offset.within(self.start)
     }
 
-    /// The file's bytes, where they stand in the inode.
+    /// The data of a file that is stored in the inode.
     ///
     /// # Errors
-    /// [`filesystem::Error::Corrupt`] for more than there is room for.
+    /// [`filesystem::Error::Corrupt`] if its size exceeds the fork.
     pub fn local(&self) -> Outcome<&[u8]> {
         let size = usize::try_from(self.size).ok();
         let bytes = size.and_then(|size| self.fork_bytes().get(..size));
         bytes.ok_or_else(|| self.corrupt_size())
     }
 
-    /// The inode with another length, which the log has.
+    /// The inode with another size, which an intent in the log sets.
     ///
     /// # Errors
-    /// [`filesystem::Error::Corrupt`] for one that no file has.
+    /// [`filesystem::Error::Corrupt`] for a size that no file can have.
     pub fn with_size(self, size: u64) -> Outcome<Self> {
         let inode = Self { size, ..self };
         if size > LONGEST { Err(inode.corrupt_size()) } else { Ok(inode) }
     }
 
-    /// An error about `di_size`.
+    /// The error for a wrong `di_size`.
     #[cold]
     #[inline(never)]
     pub fn corrupt_size(&self) -> Failure {
@@ -259,7 +259,7 @@ impl Inode {
 }
 
 impl Raw {
-    /// What the inode is; a free one is nothing.
+    /// The file type; `None` for a free inode.
     fn kind(&self, offset: ByteOffset) -> Outcome<FileType> {
         Ok(match self.di_mode.get() >> 12 {
             0x1 => FileType::Fifo,
@@ -276,8 +276,8 @@ impl Raw {
         })
     }
 
-    /// Holds the numbers of extents and blocks against each other, as Linux does (`xfs_dinode_verify`). Version 5 has a
-    /// checksum, and a log whose replay in memory changes extents without counting blocks.
+    /// Checks that the counts of extents and blocks agree, as Linux does (`xfs_dinode_verify`). Skipped in version 5:
+    /// it has checksums, and its log replay in memory changes extents without updating the block count.
     fn check_blocks(&self, offset: ByteOffset) -> Outcome<()> {
         let (extents, blocks) = (u64::from(self.di_nextents.get()), self.di_nblocks.get());
         // Cannot saturate: numbers of 32 and of 16 bits.
@@ -289,7 +289,7 @@ impl Raw {
         Ok(())
     }
 
-    /// The form of the data fork, of `length` bytes.
+    /// The format of the data fork, which has `length` bytes.
     fn fork(&self, kind: FileType, flags2: u64, length: usize, offset: ByteOffset) -> Outcome<Fork> {
         use FileType::{Directory, File, Symlink};
         let extents = match flags2 & NREXT64 {
@@ -314,7 +314,7 @@ impl Raw {
     }
 }
 
-/// Checks what an inode of version 3 says of itself; `rest` is what of `bytes` is behind the first part.
+/// Checks the self-describing fields of a version 3 inode; `rest` is the part of `bytes` after the common fields.
 fn verify<'a>(
     bytes: &[u8],
     rest: &'a [u8],
@@ -341,7 +341,7 @@ fn verify<'a>(
     if v3.di_ino.get() != number.0 {
         return fail("xfs_dinode.di_ino", offset_of!(RawV3, di_ino), v3.di_ino.get());
     }
-    // Metadata has no name, and no inode uses what the filesystem does not.
+    // Metadata inodes are in no directory, and no inode may use a feature that the superblock lacks.
     let flags2 = v3.di_flags2.get();
     let has = |bit| superblock.features.has_incompat(bit);
     let is_wrong = flags2 & METADATA != 0
@@ -353,7 +353,7 @@ fn verify<'a>(
     }
 }
 
-/// Seconds and nanoseconds in 32 bits each, or nanoseconds since 1901.
+/// A time: seconds and nanoseconds of 32 bits each, or with bigtime, nanoseconds since 1901.
 fn timestamp(stored: u64, flags2: u64) -> Timestamp {
     if flags2 & BIGTIME != 0 {
         // Cannot saturate: 64 bits of nanoseconds are less than 2³⁵ seconds.
@@ -376,7 +376,7 @@ mod tests {
         let at = |seconds, nanoseconds| Timestamp { seconds, nanoseconds };
         assert_eq!(timestamp(0, BIGTIME), at(-(1 << 31), 0));
         assert_eq!(timestamp((1 << 31) * SECOND + 7, BIGTIME), at(0, 7));
-        // The last one that Linux writes: 2 July 2486, 20:20:24.
+        // The last time that Linux writes: 2 July 2486, 20:20:24.
         assert_eq!(timestamp(u64::MAX, BIGTIME).seconds, 16_299_260_425);
         assert_eq!(timestamp(0xffff_fffe_0000_0007, 0), at(-2, 7));
         assert_eq!(timestamp(0x7fff_ffff_ffff_ffff, 0), at(0x7fff_ffff, LAST_NANOSECOND));

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! XFS of versions 4 and 5, read-only.
 //!
-//! Directories of every form, extents in lists and trees, all features of files that Linux 7 has, but no files on a realtime device and no extended attributes. Of version 5 every
-//! structure is checked: checksum, filesystem, place and owner. A dirty log of version 5 is replayed in memory: reading
-//! writes nothing. One that is not, as of version 4 or on another device, is a warning.
+//! Supports all forms of directories, extents in lists and trees, and all file features of Linux 7, except files on a
+//! realtime device and extended attributes. In version 5 every structure is checked: checksum, filesystem, location and
+//! owner. A dirty log of version 5 is replayed in memory; nothing is written. If the log cannot be replayed, as in
+//! version 4 or on another device, the filesystem is read without it, with a warning.
 //!
 //! ```
 //! # fn read(disk: Vec<u8>) -> Result<(), filesystem::Error> {
@@ -58,22 +59,21 @@ use crate::{
     volume::Volume,
 };
 
-// What is wrong with the whole of a filesystem that is read all the same.
-const NEEDS_REPAIR: &str =
-    "marked as to be repaired, and Linux does not mount it before that: run xfs_repair";
+// Why a whole filesystem is degraded though it can be read.
+const NEEDS_REPAIR: &str = "marked as needing repair, and Linux refuses to mount it: run xfs_repair";
 
-/// An XFS.
+/// An XFS filesystem.
 pub struct Xfs<D> {
     files: Files<D>,
-    /// Why files may be older than they were, or damaged.
+    /// Why files may be out of date or damaged: the warnings.
     states: Vec<Cow<'static, str>>,
-    /// What a replay of its log has done.
+    /// What the log replay did.
     report: Option<Report>,
-    /// The memory that the replayed log takes of what all filesystems share; given back when this is dropped.
+    /// The replayed log's share of the memory that all filesystems share; released on drop.
     _replayed: Claim,
 }
 
-/// Whether the superblock's magic number stands on the device.
+/// Whether the device has the magic number of an XFS superblock.
 ///
 /// # Errors
 /// [`Error::Io`] when the device fails. A device that is too small holds no XFS: that is not an error.
@@ -87,9 +87,9 @@ pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, Error> {
 }
 
 impl<D: BlockRead> Xfs<D> {
-    /// Opens the filesystem that starts at byte 0 of `device`, and replays its log in memory if it was not unmounted.
-    /// Where that is not possible, what the device has without it is read, with a warning. Metadata is read in small
-    /// pieces, many of them again and again: put a [`block::Cache`] below.
+    /// Opens the filesystem that starts at byte 0 of `device`, and replays its log in memory if it was not unmounted
+    /// cleanly. If that fails, the filesystem is read without its log, with a warning. Metadata is read in small
+    /// pieces, many of them repeatedly: wrap the device in a [`block::Cache`].
     ///
     /// # Errors
     /// [`Error::Corrupt`] for a damaged superblock, [`Error::Unsupported`] naming a feature.
@@ -97,7 +97,7 @@ impl<D: BlockRead> Xfs<D> {
         Self::open_within(device, &MemoryBudget::default())
     }
 
-    /// The same beside other filesystems, with which it shares this memory.
+    /// The same, with a memory budget that it shares with other filesystems.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -116,7 +116,7 @@ impl<D: BlockRead> Xfs<D> {
         match recovered.and_then(|recovered| volume.replay(recovered)) {
             Ok(None) => {}
             Ok(Some((left, done))) => (intents, report) = (left, Some(done)),
-            // What the disk has without it is read: docs/architecture.md says why.
+            // The filesystem is read without its log: docs/architecture.md says why.
             Err(failure) => states.push(log::not_replayed(&failure.0).into()),
         }
         let replayed = memory.claim(Format::Xfs, volume.device().overlay().memory())?;
@@ -166,13 +166,13 @@ impl<D: BlockRead> FileSystem for Xfs<D> {
 }
 
 impl<D: BlockRead> Xfs<D> {
-    /// Fills `buf` from the file's bytes at `offset` and returns how many there were.
+    /// Fills `buf` from the file's data at `offset` and returns how many bytes there were.
     fn read_file(&self, node: InodeNumber, offset: u64, buf: &mut [u8]) -> Outcome<usize> {
         let inode = self.files.inode(node)?;
         if inode.kind != FileType::File {
             return Err(Error::WrongType { expected: "regular file" }.into());
         }
-        // Saturates behind the end, where nothing is left.
+        // Saturates past the end of the file, where there is nothing to read.
         let rest = usize::try_from(inode.size.saturating_sub(offset)).unwrap_or(usize::MAX);
         let length = rest.min(buf.len());
         let buf = buf.get_mut(..length).unwrap_or_default();

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Runs: blocks of a file that lie one after the other.
+//! Runs: contiguous blocks of a file.
 
 use alloc::vec::Vec;
 
 use crate::units::{FileBlock, FsBlock};
 
-/// What the blocks of a run are.
+/// The state of a run's blocks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum State {
-    /// They stand on the device, from this one on.
+    /// They are on the device, starting with this block.
     Written(FsBlock),
-    /// They have places and were never written: zeros.
+    /// They are allocated but were never written: zeros.
     Unwritten,
-    /// There are none: zeros.
+    /// They are not allocated: zeros.
     Hole,
 }
 
-/// Blocks of a file that lie one after the other.
+/// Contiguous blocks of a file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Run {
     /// First block of the file.
@@ -27,12 +27,12 @@ pub struct Run {
 }
 
 impl Run {
-    /// One past its last block of the file.
+    /// The first block of the file past the run.
     pub fn end(&self) -> FileBlock {
         self.logical.after(self.length)
     }
 
-    /// What the run's block `logical` of the file is.
+    /// The state of the run's block `logical` of the file.
     pub fn at(&self, logical: FileBlock) -> State {
         match self.state {
             State::Written(first) => State::Written(first.after(logical.since(self.logical))),
@@ -41,7 +41,7 @@ impl Run {
     }
 }
 
-/// What one leaf of a file's map says: runs in the order of the file, without gaps between them.
+/// What one leaf of a file's map contains: runs in file order, without gaps between them.
 #[derive(Debug)]
 pub struct Leaf {
     next: FileBlock,
@@ -51,24 +51,24 @@ pub struct Leaf {
 }
 
 impl Leaf {
-    /// A leaf without runs yet, that starts at block `first` of the file.
+    /// An empty leaf that starts at block `first` of the file.
     pub fn new(first: FileBlock) -> Self {
         Self { next: first, runs: Vec::new(), extents: 0 }
     }
 
-    /// A leaf that is a hole.
+    /// A leaf that is one hole.
     pub fn hole(first: FileBlock, end: FileBlock) -> Self {
         let mut leaf = Self::new(first);
         leaf.push(end.since(first), State::Hole);
         leaf
     }
 
-    /// Block of the file behind the last run.
+    /// The first block of the file past the last run.
     pub fn next(&self) -> FileBlock {
         self.next
     }
 
-    /// Appends `length` blocks; joined with the last run where they continue it.
+    /// Appends `length` blocks; merges them with the last run if they continue it.
     pub fn push(&mut self, length: u64, state: State) {
         if length == 0 {
             return;
@@ -76,13 +76,13 @@ impl Leaf {
         let logical = self.next;
         self.next = logical.after(length);
         match self.runs.last_mut() {
-            // Cannot saturate: the runs of a leaf make no more than the 2⁵⁴ blocks that a file may have.
+            // Cannot saturate: the runs of a leaf cover at most the 2⁵⁴ blocks that a file may have.
             Some(last) if last.at(logical) == state => last.length = last.length.saturating_add(length),
             _ => self.runs.push(Run { logical, length, state }),
         }
     }
 
-    /// The run that holds block `logical` of the file; none where another leaf speaks of it.
+    /// The run that contains block `logical` of the file; `None` if another leaf maps it.
     pub fn run(&self, logical: FileBlock) -> Option<Run> {
         let behind = self.runs.partition_point(|run| run.logical <= logical);
         let run = self.runs.get(behind.checked_sub(1)?)?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The superblock: geometry, features, and how numbers of blocks and inodes become places.
+//! The superblock: geometry, features, and the conversion of block and inode numbers to byte offsets.
 
 mod raw;
 
@@ -19,11 +19,11 @@ use crate::{
 };
 use raw::Raw;
 
-/// Bytes of the smallest sector, which the fields fit in.
+/// Bytes of the smallest sector, which has room for all fields.
 pub const SMALLEST: u64 = 512;
 /// `sb_magicnum`: `XFSB`
 pub const MAGIC: [u8; 4] = *b"XFSB";
-/// Sectors before the blocks that can be given away in each group: superblock, AGF, AGI and AGFL.
+/// Sectors at the start of each group that are never allocated: superblock, AGF, AGI and AGFL.
 const HEADERS: u64 = 4;
 
 /// The superblock's values, checked against each other and against the device.
@@ -39,27 +39,27 @@ pub struct Superblock {
     pub inodes_per_block_log: u32,
     /// Blocks of the filesystem: at least one, all on the device.
     pub blocks: u64,
-    /// Blocks of an allocation group, the last one's apart: at least one.
+    /// Blocks of an allocation group except the last: at least one.
     pub group_blocks: u64,
-    /// Log2 of `group_blocks`, rounded up: the bits of a block's number in its group.
+    /// Log2 of `group_blocks`, rounded up: the bits of a block number within its group.
     pub group_log: u32,
     /// Bytes of a sector.
     pub sector_size: u64,
     /// The root directory.
     pub root: InodeNumber,
-    /// Blocks that nothing uses, as of the last time that this was written.
+    /// Free blocks when the superblock was last written.
     pub free_blocks: u64,
-    /// First block of the log; 0 where it is on another device.
+    /// First block of the log; 0 if it is on another device.
     log_start: FsBlock,
     /// Blocks of the log.
     log_blocks: u32,
     /// Blocks that chunks of inodes are aligned to.
     inode_alignment: u32,
-    /// Number of the last change of the superblock in the log; without checksums none.
+    /// Number of the last change of the superblock in the log; `None` without checksums.
     lsn: Option<u64>,
-    /// What it uses.
+    /// The features in use.
     pub features: Features,
-    /// The UUID that stands in all metadata.
+    /// The UUID in all metadata.
     pub metadata_uuid: [u8; 16],
     /// The filesystem's UUID.
     pub uuid: [u8; 16],
@@ -81,7 +81,7 @@ impl Superblock {
         }
         let features = raw.features();
         // Before features: a damaged version number must not be reported as an unsupported one. Only version 5 has a
-        // checksum, which is over a whole sector.
+        // checksum, which covers a whole sector.
         if features.is_v5() || raw.sb_crc.get() != 0 {
             let sector_size = raw.sector_size()?;
             bytes.resize(usize::from(sector_size), 0);
@@ -95,7 +95,7 @@ impl Superblock {
         parse(&bytes)?.checked(features, device.size())
     }
 
-    /// Format, label and UUID as blkid gives them.
+    /// Format, label and UUID as blkid prints them.
     pub fn identity(&self) -> Identity {
         let label = self.label.split(|byte| *byte == 0).next().unwrap_or_default();
         Identity { format: "xfs", label: label.to_vec(), uuid: hyphenated(self.uuid) }
@@ -111,7 +111,7 @@ impl Superblock {
         1 << self.directory_log.min(16)
     }
 
-    /// Where a block stands.
+    /// Byte offset of a block.
     pub fn block_offset(&self, block: FsBlock) -> ByteOffset {
         // Does not saturate for blocks of the filesystem: they are all on the device.
         let (group, within) = self.split(block);
@@ -119,7 +119,7 @@ impl Superblock {
         ByteOffset(block.saturating_mul(self.block_size()))
     }
 
-    /// Whether `length` blocks from `block` on lie in one group of the filesystem, behind its headers.
+    /// Whether the `length` blocks at `block` are in one group of the filesystem, past its headers.
     pub fn has_blocks(&self, block: FsBlock, length: u64) -> bool {
         let (group, within) = self.split(block);
         // Cannot saturate: a few sectors of at most 2¹⁵ bytes.
@@ -128,19 +128,19 @@ impl Superblock {
         end.is_some() && within >= headers
     }
 
-    /// Where an inode stands; none for a number that no inode can have.
+    /// Byte offset of an inode; `None` for a number that no inode can have.
     pub fn inode_offset(&self, number: InodeNumber) -> Option<ByteOffset> {
         let block = FsBlock(number.0.checked_shr(self.inodes_per_block_log)?);
         let in_block = number.0 ^ block.0.checked_shl(self.inodes_per_block_log)?;
         let size = u64::try_from(self.inode_size).ok()?;
-        // Cannot saturate: less than a block: so many inodes are in front of this one in its block.
+        // Cannot saturate: less than a block: the inodes before this one in its block.
         self.has_blocks(block, 1).then(|| self.block_offset(block).after(in_block.saturating_mul(size)))
     }
 
-    /// What the log needs to know.
+    /// The log's geometry.
     ///
     /// # Errors
-    /// [`filesystem::Error::Corrupt`] for a log that is not in the filesystem.
+    /// [`filesystem::Error::Corrupt`] for a log outside the filesystem.
     pub fn log(&self) -> Outcome<log::Geometry> {
         let blocks = u64::from(self.log_blocks);
         let is_internal = self.log_start != FsBlock(0);
@@ -148,7 +148,7 @@ impl Superblock {
             let at = offset_of!(Raw, sb_logstart);
             return Err(fault(Fault::Range, "xfs_dsb.sb_logstart", at, self.log_start));
         }
-        // What does not fit was refused before.
+        // Values that do not fit in 32 bits were refused before.
         let word = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
         Ok(log::Geometry {
             log_start: is_internal.then(|| self.block_offset(self.log_start).0),
@@ -166,7 +166,7 @@ impl Superblock {
         })
     }
 
-    /// A block's group, and its number there.
+    /// A block's group, and its number within the group.
     fn split(&self, block: FsBlock) -> (u64, u64) {
         let group = block.0.checked_shr(self.group_log).unwrap_or(0);
         (group, block.0 ^ group.checked_shl(self.group_log).unwrap_or(0))
@@ -184,7 +184,7 @@ impl Superblock {
 impl Raw {
     fn features(&self) -> Features {
         let version = self.sb_versionnum.get();
-        // Some machines wrote it four bytes further on; Linux takes both.
+        // Some machines wrote it four bytes further on; Linux accepts both.
         let features2 = self.sb_features2.get() | self.sb_bad_features2.get();
         let words = [&self.sb_features_ro_compat, &self.sb_features_incompat, &self.sb_features_log_incompat];
         let mut features = Features { version, features2, ro_compat: 0, incompat: 0, log_incompat: 0 };
@@ -211,7 +211,7 @@ impl Raw {
     /// `device_size` in bytes.
     fn checked(&self, features: Features, device_size: u64) -> Outcome<Superblock> {
         if self.sb_inprogress != 0 {
-            return Err(unsupported("what mkfs.xfs has not finished (sb_inprogress)"));
+            return Err(unsupported("unfinished mkfs.xfs (sb_inprogress)"));
         }
         let sector_size = self.sector_size()?;
         self.check(device_size)?;
@@ -233,7 +233,7 @@ impl Raw {
             log_start: FsBlock(self.sb_logstart.get()),
             log_blocks: self.sb_logblocks.get(),
             inode_alignment: self.sb_inoalignmt.get(),
-            // `NULLCOMMITLSN`: what mkfs.xfs and xfs_repair write is of no transaction.
+            // `NULLCOMMITLSN`: mkfs.xfs and xfs_repair write it, since they have no transactions.
             lsn: Some(self.sb_lsn.get()).filter(|lsn| features.is_v5() && *lsn != u64::MAX),
             features,
             metadata_uuid,
@@ -242,7 +242,7 @@ impl Raw {
         })
     }
 
-    /// Fields that contradict each other, or what there is of the device (`xfs_validate_sb_common`).
+    /// Checks that fields do not contradict each other or the device's size (`xfs_validate_sb_common`).
     fn check(&self, device_size: u64) -> Outcome<()> {
         let [block_log, inode_log, directory_log] =
             [self.sb_blocklog, self.sb_inodelog, self.sb_dirblklog].map(u32::from);
@@ -297,7 +297,7 @@ fn fault(fault: Fault, structure: &'static str, field: usize, found: impl Into<u
     corrupt(fault, structure, ByteOffset(0).within(field), found)
 }
 
-/// `11111111-2222-3333-4444-555555555555`; nothing for zeros, as of a filesystem without one.
+/// `11111111-2222-3333-4444-555555555555`; empty for zeros, as in a filesystem without a UUID.
 fn hyphenated(uuid: [u8; 16]) -> String {
     let mut text = String::new();
     if uuid == [0; 16] {

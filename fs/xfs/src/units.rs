@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A type for each index space: a block of a file is never taken for one of the filesystem, nor a block for a byte.
+//! A type for each index space, so that blocks of files, blocks of the filesystem and bytes cannot be mixed up.
 //!
-//! Sums saturate: what is past the end of the device or of any file stays so, and whoever uses one checks it.
-//! Differences do at zero, as they say.
+//! Sums saturate: what is past the end of the device or of any file stays so, and is checked where it is used.
+//! Differences saturate at zero, as their documentation says.
 
 /// Bytes from the start of the device.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct ByteOffset(pub u64);
 
-/// A block of the filesystem, `xfs_fsblock_t`: its allocation group in the high bits, its number there in the low ones.
-/// Blocks of one group follow each other, those of two do not.
+/// A block of the filesystem, `xfs_fsblock_t`: its allocation group in the high bits, its number within the group in
+/// the low bits. Block numbers are contiguous within a group only.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct FsBlock(pub u64);
 
@@ -17,12 +17,12 @@ pub struct FsBlock(pub u64);
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct FileBlock(pub u64);
 
-/// Names a file, directory or link: allocation group, block there and place in the block, highest bits first.
+/// Identifies a file, directory or link: from the high bits down, allocation group, block in it, inode in the block.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct InodeNumber(pub u64);
 
 impl ByteOffset {
-    /// So many bytes behind this one.
+    /// The offset this many bytes further on.
     pub const fn after(self, bytes: u64) -> Self {
         Self(self.0.saturating_add(bytes))
     }
@@ -34,25 +34,25 @@ impl ByteOffset {
 }
 
 impl FsBlock {
-    /// So many blocks behind this one.
+    /// The block this many blocks further on.
     pub const fn after(self, blocks: u64) -> Self {
         Self(self.0.saturating_add(blocks))
     }
 }
 
 impl FileBlock {
-    /// So many blocks behind this one.
+    /// The block this many blocks further on.
     pub const fn after(self, blocks: u64) -> Self {
         Self(self.0.saturating_add(blocks))
     }
 
-    /// Blocks from `earlier` to this one; none where that is not earlier.
+    /// Blocks from `earlier` to this one; zero if `earlier` is not before it.
     pub const fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
 }
 
-// What errors have found.
+// For the value found, in errors.
 impl From<ByteOffset> for u64 {
     fn from(offset: ByteOffset) -> Self {
         offset.0

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The device, its superblock, and blocks: below inodes and files.
+//! The device with its superblock and blocks; inodes and files are built on it.
 
 use alloc::{vec, vec::Vec};
 
@@ -13,7 +13,7 @@ use crate::{
     units::{ByteOffset, FsBlock},
 };
 
-/// An open filesystem as blocks, its log replayed.
+/// An open filesystem as blocks, with its log replayed.
 pub struct Volume<D> {
     device: Replayed<D>,
     pub superblock: Superblock,
@@ -29,11 +29,11 @@ impl<D: BlockRead> Volume<D> {
         &self.device
     }
 
-    /// Takes what the replay of a log has changed, if there was one: the superblock, too, perhaps. Yields what is left
-    /// to do, and what was done.
+    /// Applies what the replay of a log recovered, if there was one, and reads the superblock again. Returns what is
+    /// left to finish, and how much was replayed.
     ///
     /// # Errors
-    /// Where the superblock is damaged then: nothing is taken.
+    /// [`Error::Corrupt`](filesystem::Error::Corrupt) if the superblock is damaged then; nothing is applied.
     pub fn replay(&mut self, recovered: Option<Recovered>) -> Outcome<Option<(Intents, Report)>> {
         let Some(Recovered { overlay, intents, report }) = recovered else { return Ok(None) };
         self.device.set(overlay);
@@ -52,7 +52,7 @@ impl<D: BlockRead> Volume<D> {
         Ok(self.device.read_at(offset.0, buf)?)
     }
 
-    /// A block that `structure` at byte `at` names, and its own byte offset.
+    /// Reads a block that `structure` at byte `at` refers to; returns its byte offset, too.
     pub fn block(
         &self,
         block: FsBlock,
@@ -66,8 +66,8 @@ impl<D: BlockRead> Volume<D> {
         Ok((bytes, offset))
     }
 
-    /// Checks that `length` blocks from `block` on, which `structure` at byte `at` names, lie in one allocation group
-    /// and not on its headers.
+    /// Checks that the `length` blocks at `block`, which `structure` at byte `at` refers to, are in one allocation
+    /// group, past its headers.
     pub fn check_blocks(
         &self,
         block: FsBlock,

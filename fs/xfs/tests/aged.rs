@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What Linux has written and aged reads as Linux reads it, also where power failed.
+//! Images that Linux has written and aged read as Linux reads them, also after a power failure.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,10 +18,10 @@ use xfs::Xfs;
 
 /// Where the superblock has the number of allocation groups.
 const SB_AGCOUNT: usize = 88;
-/// Names of one folder that are looked up.
+/// How many names of one directory are looked up.
 const LOOKUPS: usize = 2000;
 
-/// What GRUB 2.14 gets wrong; The Sleuth Kit 4.14 reads no XFS.
+/// What GRUB 2.14 gets wrong; The Sleuth Kit 4.14 does not read XFS.
 const KNOWN: &[Known] = &[
     grub("invalid number of XFS root keys", "reads no tree of extents in some inodes"),
     grub(opinion::STALE, "reads extents that were never written as what stands there"),
@@ -31,7 +31,7 @@ const fn grub(words: &'static str, why: &'static str) -> Known {
     Known { kind: "", reader: "GRUB", words, why }
 }
 
-/// Each folder's names.
+/// The names in each directory.
 fn folders(records: &[Record]) -> BTreeMap<&[u8], Vec<&[u8]>> {
     let mut folders = BTreeMap::<_, Vec<_>>::new();
     for record in records.iter().filter(|record| !record.path.is_empty()) {
@@ -54,7 +54,7 @@ fn assert_found(aged: &Aged, xfs: &Xfs<&[u8]>) {
             let found = xfs.lookup(&node, name).unwrap_or_else(|error| panic!("{what}: {error}"));
             let (attr, record) = (xfs.attr(&found).unwrap(), records[path.as_slice()]);
             assert_eq!((attr.kind, attr.size), (record.kind, record.size), "{what}");
-            // The name with one byte less is another's, or nobody's.
+            // The name without its last byte belongs to another file, or to none.
             let other = &name[..name.len() - 1];
             let is_other = |name: &&[u8]| name.eq_ignore_ascii_case(other);
             if !other.is_empty() && !names.iter().any(is_other) {
@@ -64,7 +64,7 @@ fn assert_found(aged: &Aged, xfs: &Xfs<&[u8]>) {
     }
 }
 
-/// Whether the log has changes that are not in their places: it does not end with an unmount.
+/// Whether the log has changes that were not written back: it does not end with an unmount.
 fn is_dirty(aged: &Aged) -> bool {
     aged.name.contains("crash")
 }
@@ -74,7 +74,7 @@ fn is_of_version_4(aged: &Aged) -> bool {
     ["crash_v4", "crash_log_v1"].contains(&compared::kind(&aged.name))
 }
 
-/// How many warnings there are where other filesystems leave no memory for a log: what stands on the disk is read.
+/// The number of warnings if other filesystems leave no memory for a log: the disk is then read without it.
 fn warnings_beside_others(aged: &Aged) -> usize {
     let memory = MemoryBudget::default();
     let _others = memory.claim(Format::Ext4, memory.left_for_log()).unwrap();
@@ -93,9 +93,9 @@ fn aged_images_read_as_linux_reads_them() {
         let xfs = Xfs::open(aged.bytes.as_slice()).unwrap_or_else(|error| panic!("{}: {error}", aged.name));
         let warnings: Vec<String> = xfs.warnings().iter().map(ToString::to_string).collect();
         if is_of_version_4(&aged) {
-            // What is read may be older than what Linux reads, or damaged.
+            // It may be out of date compared with what Linux reads, or damaged.
             let [warning] = warnings.as_slice() else { panic!("{}: {warnings:?}", aged.name) };
-            assert!(warning.contains("dirty log of version 4"), "{}: {warning}", aged.name);
+            assert!(warning.contains("dirty log of a version 4 filesystem"), "{}: {warning}", aged.name);
             assert_eq!(xfs.summary().unwrap().health, Health::Degraded, "{}", aged.name);
             warned += 1;
             continue;
@@ -126,12 +126,12 @@ fn aged_images_read_as_linux_reads_them() {
     assert!(opinion::says_something(&all_opinions));
 }
 
-/// Items of a log that Linux writes, as `xfs_logprint` names them, and those that are too rare for fewer images than
-/// `//fs:matrix` has.
+/// Log items that Linux writes, with their names in `xfs_logprint`, and those so rare that only the images of
+/// `//fs:matrix` have them.
 const ITEMS: [&str; 3] = ["BUF", "INODE", "EFI"];
 const MORE_ITEMS: [&str; 7] = ["ATTRI", "BUI", "CUI", "DQUOT", "ICR", "RUI", "XMI"];
 
-/// What a program of xfsprogs prints of an image; the end of a log that it does not know is no matter.
+/// The output of a program of xfsprogs for an image; it may fail at the end of a log that it does not know.
 fn printed(program: &str, options: &[&str], aged: &Aged) -> String {
     let image = tools::work_dir("printed").join("image");
     fs::write(&image, &aged.bytes).unwrap();
@@ -140,7 +140,7 @@ fn printed(program: &str, options: &[&str], aged: &Aged) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// How many records of inodes have blocks that are not theirs: `N:[startino,holemask,…]` with a mask.
+/// The number of inode records with blocks that are not theirs: `N:[startino,holemask,…]` with a mask.
 fn sparse_chunks(aged: &Aged) -> usize {
     let groups = aged.bytes[SB_AGCOUNT..][..4].iter().fold(0, |count, byte| count << 8 | u32::from(*byte));
     let of_group = |group| {
@@ -153,7 +153,7 @@ fn sparse_chunks(aged: &Aged) -> usize {
     masks.filter(|mask| *mask != "0").count()
 }
 
-/// How the blocks of the folder with the most names are listed.
+/// The form in which the blocks of the directory with the most names are mapped.
 fn form_of_largest_folder(aged: &Aged) -> String {
     let folders = folders(&aged.records);
     let (folder, _) = folders.iter().max_by_key(|(_, names)| names.len()).unwrap();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Damaged filesystems give values or errors; in half of them the checksums are right again.
+//! Damaged filesystems give values or errors; in half of them the checksums are made right again.
 
 use std::{
     cell::RefCell,
@@ -22,17 +22,17 @@ use xfs::Xfs;
 
 /// Bytes of the smallest group that XFS can have, and hence of these images.
 const SIZE: u64 = 16 << 20;
-/// More than the root of a tree of extents holds.
+/// More than fits in the root of an extent tree.
 const PIECES: u64 = 40;
-/// More than one block of an index holds: those of directories have 4 KiB at least.
+/// More than fits in one index block: index blocks have at least 4 KiB.
 const NAMES: usize = 520;
-/// All that mkfs.xfs makes today, but for parents of files: hard links would make trees of attributes of them.
+/// All that mkfs.xfs makes today, except parent pointers: with hard links, they would become attribute trees.
 const V5: &str = "-n parent=0";
 const LAYERS: &[&str] = &["superblock", "root", "walk", "data"];
 
-/// Every structure within few nodes: hard links make an index of many names, holes a tree of extents.
+/// Every structure within few nodes: hard links give an index of many names, holes an extent tree.
 fn fill(root: &Path) {
-    // Mostly zeros: damage goes where something else is.
+    // Mostly zeros, so that damage hits other blocks.
     let content = |size: usize| (0..size).map(|at| u8::from(at % 1024 == 0)).collect::<Vec<u8>>();
     for (name, size) in [("small", 3000), ("large", 20_000)] {
         fs::write(root.join(name), content(size)).unwrap();
@@ -90,7 +90,7 @@ fn version_5_survives_damage() {
 
 #[test]
 fn version_4_survives_damage() {
-    // Without checksums: repair has nothing to do, and everything gets to the parser.
+    // Without checksums: nothing to correct, all damage reaches the parser.
     let _ = campaign::run(plan("v4", &image("v4", "-m crc=0 -n ftype=1"), 300));
 }
 
@@ -107,11 +107,11 @@ fn an_image_of_a_power_failure_survives_damage() {
 /// Where a kind of structure has its UUID and its checksum.
 struct Kind {
     magics: &'static [&'static [u8]],
-    /// Where the magic number stands.
+    /// Where the magic number is.
     at: usize,
     uuid: usize,
     crc: usize,
-    /// It is as long as a block of a directory.
+    /// It is as long as a directory block.
     is_directory: bool,
 }
 
@@ -121,23 +121,24 @@ const KINDS: [Kind; 4] = [
     Kind { magics: &[b"XDB3", b"XDD3", b"XDF3"], at: 0, uuid: 24, crc: 4, is_directory: true },
     Kind { magics: &[b"\x3d\xf1", b"\x3d\xff", b"\x3e\xbe"], at: 8, uuid: 32, crc: 12, is_directory: true },
 ];
-/// What only writers need, with its UUID where others have theirs: headers of groups, trees of free space and of inodes.
+/// Structures that only writers need, with the UUID where others have it: group headers, trees of free space and of
+/// inodes.
 const UNREAD: [&[u8]; 7] = [b"XFSB", b"AB3B", b"AB3C", b"IAB3", b"FIB3", b"RMB3", b"R3FC"];
-/// Leaves of attributes, at the place of a directory's magic numbers.
+/// Attribute leaves, with the magic number where directories have it.
 const ATTRIBUTES: &[u8] = b"\x3b\xee";
-/// Where an inode's UUID and checksum stand.
+/// Where an inode's UUID and checksum are.
 const INODE_UUID: usize = 160;
 const INODE_CRC: usize = 100;
 const SECTOR: usize = 512;
-/// `XLOG_HEADER_MAGIC_NUM`, and what of `struct xlog_rec_header` its checksum covers.
+/// `XLOG_HEADER_MAGIC_NUM`, and the bytes of `struct xlog_rec_header` that its checksum covers.
 const RECORD: &[u8] = &0xfeed_babe_u32.to_be_bytes();
 const RECORD_HEADER: usize = 328;
-/// Bytes of the largest record, and what of it one header of cycle numbers covers.
+/// Bytes of the largest record, and bytes per header of cycle numbers.
 const LARGEST_RECORD: usize = 256 * 1024;
 const CYCLES_COVER: usize = 32 * 1024;
 
-/// Makes the checksum right of the structure that holds the byte at `at`: one is known by its magic number or its UUID,
-/// not both of which are damaged, as a rule.
+/// Corrects the checksum of the structure that contains the byte at `at`. It is recognised by its magic number or its
+/// UUID, which are seldom both damaged.
 fn repair(image: &mut [u8], at: usize) {
     let word = |image: &[u8], at: usize| {
         image.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |bytes| u32::from_be_bytes(*bytes))
@@ -164,7 +165,7 @@ fn repair(image: &mut [u8], at: usize) {
     if has(inode + INODE_UUID, &uuid) || has(inode, b"IN") {
         return seal(image, inode, inode_size, INODE_CRC);
     }
-    // Of a directory it may be one of the blocks behind the first.
+    // In a directory, `at` may be in a block after the first.
     for before in 0..(1 << directory_log).min(block + 1) {
         let start = (block - before) * block_size;
         if UNREAD.iter().any(|magic| has(start, magic)) || has(start + 8, ATTRIBUTES) {
@@ -181,7 +182,7 @@ fn repair(image: &mut [u8], at: usize) {
     seal_record(image, at);
 }
 
-/// Of the log: the header of the record that holds `at` is some sectors before it.
+/// In the log, the header of the record that contains `at` is some sectors before it.
 fn seal_record(image: &mut [u8], at: usize) {
     let sectors =
         (at.saturating_sub(LARGEST_RECORD) / SECTOR..=at / SECTOR).rev().map(|sector| sector * SECTOR);
@@ -196,14 +197,14 @@ fn seal_record(image: &mut [u8], at: usize) {
     let Some(data) = data.filter(|_| length <= LARGEST_RECORD) else { return };
     let mut header = image[start..start + RECORD_HEADER].to_vec();
     header[32..36].fill(0);
-    // Of each other header its cycle numbers: a word, and one for each sector.
+    // From each other header, its cycle numbers: a word, and one per sector.
     let others =
         (1..headers).map(|number| &image[start + number * SECTOR..][..4 + 4 * CYCLES_COVER / SECTOR]);
     let sum = others.chain([data]).fold(crc(!0, &header), crc);
     image[start + 32..start + 36].copy_from_slice(&(!sum).to_le_bytes());
 }
 
-/// Notes the sectors that are read.
+/// Records the sectors that are read.
 struct Recorder(Vec<u8>, RefCell<BTreeSet<usize>>);
 
 impl BlockRead for Recorder {
@@ -227,9 +228,9 @@ fn repair_leaves_a_sound_image_as_it_is() {
     }
 }
 
-/// Of what is read, nothing changes. Of the rest of an aged image, checksums may: where a file's content follows a node
-/// of a tree of attributes, which has the magic number of a directory's node and is one block long, `repair` takes both
-/// for one block of a directory, and so it does with what is left of a folder that is gone.
+/// Nothing changes in what is read. Elsewhere in an aged image, checksums may change: if a file's content follows a
+/// node of an attribute tree, which has the magic number of a directory node and is one block long, `repair` takes both
+/// for one directory block; the same happens with what is left of a deleted directory.
 fn assert_repair_changes_nothing(sound: Vec<u8>) {
     let recorder = Rc::new(Recorder(sound.clone(), RefCell::default()));
     let word = |at: usize| u32::from_be_bytes(*sound[at..].first_chunk().unwrap()) as usize;
@@ -238,7 +239,7 @@ fn assert_repair_changes_nothing(sound: Vec<u8>) {
     let log = log_start * block_size..(log_start + word(96)) * block_size;
     assert_eq!(read(recorder.clone(), Depth::Metadata), LAYERS.len());
     let mut image = sound.clone();
-    // Records of the log are not read one by one: parts of them are what was.
+    // Records of the log are not read one by one: parts of old ones remain.
     let places: Vec<usize> = recorder.1.borrow().iter().filter(|at| !log.contains(at)).copied().collect();
     places.iter().for_each(|at| repair(&mut image, *at));
     let is_changed = |at: &&usize| sound[**at..][..SECTOR] != image[**at..][..SECTOR];
@@ -255,7 +256,7 @@ fn repair_leaves_the_records_of_a_log_as_they_are() {
         repair(&mut image, at + SECTOR);
         image == sound
     };
-    // Those of which the ring has overwritten a part, or whose writing power cut off, are not.
+    // Except records that the ring has overwritten in part, or whose writing a power failure interrupted.
     let (right, wrong): (Vec<usize>, Vec<usize>) = records.partition(is_right);
     println!("{} records, and {} in part", right.len(), wrong.len());
     assert!(right.len() > wrong.len());

@@ -30,7 +30,7 @@ static SOUND: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
         .into()
 });
 
-/// Where inodes and directories of these images are, and little else.
+/// The parts of these images with inodes and directories, and little else.
 const USED: usize = 256 * 1024;
 
 proptest! {
@@ -49,7 +49,7 @@ proptest! {
         features in any::<[u8; 2]>(),
     ) {
         bytes[..512].copy_from_slice(&SOUND[0][..512]);
-        // sb_dblocks and sb_agcount, so that the device is large enough; sb_logstart: none here.
+        // sb_dblocks and sb_agcount, so that the device is large enough; sb_logstart: no log.
         bytes[8..16].copy_from_slice(&[0, 0, 0, 0, 0, 0, 0, blocks]);
         bytes[48..56].fill(0);
         bytes[88..92].copy_from_slice(&[0, 0, 0, 1]);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Filesystems as mkfs.xfs makes them read as what was put into them, and as GRUB and another reader read them.
+//! Filesystems made by mkfs.xfs read as what was put into them, and as GRUB and another reader read them.
 
 use std::{
     ffi::OsStr,
@@ -22,14 +22,14 @@ use oracle::{
 };
 use xfs::Xfs;
 
-/// Where `di_flags` stands in an inode, and `XFS_DIFLAG_REALTIME`.
+/// Offset of `di_flags` in an inode, and `XFS_DIFLAG_REALTIME`.
 const DI_FLAGS: usize = 90;
 const REALTIME: u8 = 1;
-/// Names of the large folder: of one block's index with blocks of 4 KiB, of a tree with those of 1 KiB.
+/// Names in the large directory: one index block with blocks of 4 KiB, an index tree with those of 1 KiB.
 const SOME_NAMES: usize = 300;
-/// With blocks of 4 KiB, more than one block of an index holds (504), and folders in more pieces than an inode.
+/// With blocks of 4 KiB, more than fits in one index block (504), and directories in more pieces than fit in an inode.
 const MANY_NAMES: usize = 2200;
-/// Pieces of the file with holes: with blocks of 1 KiB, more than the tree's root (20) and a leaf (59) hold.
+/// Pieces of the file with holes: with blocks of 1 KiB, more than fit in the tree's root (20) and a leaf (59).
 const PIECES: u64 = 1400;
 
 /// Bytes that repeat late and compress badly.
@@ -44,10 +44,10 @@ fn noise(length: usize, seed: u64) -> Vec<u8> {
     (0..length).map(|_| next()).collect()
 }
 
-/// Fills a folder with what a filesystem can hold without being root; in `tree`, what GRUB can compare.
+/// Fills a folder with all that a filesystem can contain without root rights; in `tree`, what GRUB can compare.
 fn fill(root: &Path, names: usize) {
-    // Around the ends of inodes of 256, 512 and 1024 bytes; no more than a block of 1 KiB of version 5 holds of a
-    // target: what is behind that, mkfs.xfs forgets.
+    // Around the ends of inodes of 256, 512 and 1024 bytes; targets no longer than what fits in a block of 1 KiB of
+    // version 5: mkfs.xfs drops the rest.
     for length in [1, 59, 155, 156, 157, 335, 336, 337, 455, 456, 457, 847, 848, 849, 967, 968] {
         let target = "../folder/".repeat(100);
         symlink(&target[..length], root.join(format!("link-{length}"))).unwrap();
@@ -62,7 +62,7 @@ fn fill(root: &Path, names: usize) {
     fs::write(tree.join("a/b/c/d/e/deep"), "deep").unwrap();
     fs::create_dir(tree.join("empty")).unwrap();
     fill_with_files(&tree);
-    // Of an inode's own bytes, of one block, and of several.
+    // Inside the inode, in one block, and in several.
     for (folder, count) in [("few", 5), ("several", 20), ("many", names)] {
         fill_with_names(&tree.join(folder), count);
     }
@@ -83,7 +83,7 @@ fn fill_with_files(folder: &Path) {
     for piece in 0..PIECES {
         pieces.write_all_at(&noise(4096, piece + 77), piece * 8192).unwrap();
     }
-    // Nothing but a hole.
+    // Only a hole.
     File::create(folder.join("hole")).unwrap().set_len(5_000_000).unwrap();
 }
 
@@ -94,7 +94,7 @@ fn fill_with_names(folder: &Path, count: usize) {
         name.extend([b'\xc3', b'\xa0' + (number % 31) as u8]);
         let path = folder.join(OsStr::from_bytes(&name));
         match number % 3 {
-            // With a block of its own between those of the folder, so that these lie apart.
+            // Alternates with blocks of the directory, so that these are not contiguous.
             0 => fs::write(path, noise(number, number as u64)).unwrap(),
             1 => fs::hard_link(folder.join("../size-512"), path).unwrap(),
             _ => symlink("../size-1", path).unwrap(),
@@ -103,7 +103,7 @@ fn fill_with_names(folder: &Path, count: usize) {
 }
 
 /// An image made with these arguments from a folder. It has 2 GiB, mostly a hole, unless the arguments say otherwise:
-/// mkfs.xfs wants 300 MiB at least, and more for the logs of large blocks.
+/// mkfs.xfs requires at least 300 MiB, and more for the logs of large blocks.
 fn make(work: &Path, source: &Path, arguments: &str) -> PathBuf {
     let image = work.join("image");
     let _ = fs::remove_file(&image);
@@ -123,7 +123,7 @@ fn db(image: &Path, commands: &[&str]) -> String {
     String::from_utf8(tools::run("xfs_db", &all)).unwrap()
 }
 
-/// Changes bytes of an inode, and makes its checksum right.
+/// Changes bytes of an inode, and corrects its checksum.
 fn patch_inode(image: &Path, node: xfs::InodeNumber, at: usize, bytes: &[u8]) {
     let file = File::options().read(true).write(true).open(image).unwrap();
     let said = db(image, &[&format!("inode {}", node.0), "stack"]);
@@ -142,7 +142,7 @@ fn patch_inode(image: &Path, node: xfs::InodeNumber, at: usize, bytes: &[u8]) {
     file.write_all_at(&inode, offset).unwrap();
 }
 
-/// Makes records comparable that were read from different systems.
+/// Makes records from different systems comparable.
 fn level(mut records: Vec<Record>) -> Vec<Record> {
     for record in &mut records {
         if record.kind == FileType::Directory {
@@ -150,7 +150,7 @@ fn level(mut records: Vec<Record>) -> Vec<Record> {
             (record.size, record.links) = (0, 0);
         }
         if record.path.is_empty() {
-            // Of the work folder and of the volume.
+            // Those of the work folder and of the volume differ.
             (record.mode, record.uid, record.gid) = (0, 0, 0);
             record.modified = Timestamp::default();
         }
@@ -164,7 +164,7 @@ fn assert_same(what: &str, left: Vec<Record>, right: Vec<Record>) {
     assert!(lines.is_empty(), "{what}: {} differences\n{few}", lines.len());
 }
 
-/// Every name of every folder is found, as the same node, and others are not.
+/// Looks up every name in every directory: it gives the same node, and absent names give none.
 fn assert_found(what: &str, xfs: &Xfs<impl BlockRead>, records: &[Record]) {
     for record in records {
         let mut node = xfs.root();
@@ -215,8 +215,8 @@ const KINDS: &[(&str, &str)] = &[
     ("version 4 of old", "-m crc=0 -l version=1,lazy-count=0 -i projid32bit=0,attr=1,size=256"),
 ];
 
-/// What GRUB 2.14 does not read, and says of it: trees of extents in inodes that are not of the usual size, and names
-/// in any case, which it compares in another way.
+/// What GRUB 2.14 does not read, and its message: extent trees in inodes of unusual size, and case-insensitive names,
+/// which it compares differently.
 const NOT_BY_GRUB: &[(&str, &str)] = &[
     ("blocks of 2 KiB", "invalid number of XFS root keys"),
     ("version 4 with the smallest blocks", "invalid number of XFS root keys"),
@@ -257,7 +257,7 @@ fn assert_as_grub(what: &str, image: &Path, source: &Path) {
     }
 }
 
-/// The device as another reader wants it.
+/// The device in the form that the other reader needs.
 struct Lam(FileDevice);
 
 impl lamxfs::BlockRead for Lam {
@@ -268,7 +268,7 @@ impl lamxfs::BlockRead for Lam {
     }
 }
 
-/// Compares with the lamxfs crate, which walks each path anew.
+/// Compares with the lamxfs crate, which resolves each path anew.
 fn assert_as_lamxfs(what: &str, image: &Path, records: &[Record]) {
     let device = FileDevice::open(image);
     let size = device.size();
@@ -324,7 +324,7 @@ fn directories_and_maps_are_as_deep_as_they_get() {
         let records = manifest::of(&xfs).unwrap();
         assert_same(arguments, records.clone(), expected.clone());
         assert_found(arguments, &Xfs::open(Cache::new(&device, 64)).unwrap(), &records);
-        // Of 55 blocks of names and more (4 KiB) one is read, and what leads to it: the inode, a tree, the index.
+        // Of at least 55 blocks of names (4 KiB) one is read, and those on the way: the inode, a tree, the index.
         let many = find(&xfs, "tree/many");
         let last = records.iter().rfind(|record| record.path.starts_with(b"tree/many/")).unwrap();
         let before = device.reads();
@@ -345,7 +345,7 @@ fn identity_is_what_blkid_says_and_a_new_uuid_reads() {
     for (arguments, uuid) in [
         ("-L twelve-bytes", ""),
         ("-m crc=0", ""),
-        // What metadata says is then another than what the superblock does.
+        // Then the UUID in metadata differs from that in the superblock.
         ("-L x", "11111111-2222-3333-4444-555555555555"),
     ] {
         let image = make(&work, &source, arguments);
@@ -441,7 +441,7 @@ fn times_reach_from_1901_to_2486() {
         ("-m crc=0", -2_147_483_648, 0),
     ] {
         let image = make(&work, &source, arguments);
-        // As xfs_db has it: seconds since 1970, or nanoseconds since 1901.
+        // As xfs_db prints it: seconds since 1970, or nanoseconds since 1901.
         let since_1901 = (seconds + (1 << 31)).unsigned_abs();
         let raw = match arguments {
             "" => since_1901 * 1_000_000_000 + u64::from(nanoseconds),
@@ -473,7 +473,7 @@ fn files_on_a_realtime_device_are_refused_and_the_rest_is_read() {
         let image = make(&work, &source, &arguments);
         let expected = manifest::of_directory(&source).unwrap();
         assert_same(&arguments, manifest::of(&open(&image)).unwrap(), expected);
-        // What mkfs.xfs does not make: files there.
+        // mkfs.xfs puts no files there.
         let nodes = ["folder/file", "empty"].map(|path| find(&open(&image), path));
         nodes.iter().for_each(|node| patch_inode(&image, *node, DI_FLAGS, &[0, REALTIME]));
         let (xfs, [file, empty]) = (open(&image), nodes);
@@ -499,7 +499,7 @@ fn what_cannot_be_read_is_refused_by_name() {
         ("", "features_incompat", "0x80eb", "XFS: unsupported: sb_features_incompat bit 15"),
         ("", "versionnum", "0xb6b5", "XFS: unsupported: sb_versionnum bit 9"),
         ("", "features2", "0x19a", "XFS: unsupported: sb_features2 bit 4"),
-        ("", "inprogress", "1", "XFS: unsupported: what mkfs.xfs has not finished (sb_inprogress)"),
+        ("", "inprogress", "1", "XFS: unsupported: unfinished mkfs.xfs (sb_inprogress)"),
         ("-m crc=0", "versionnum", "0x9484", "XFS: unsupported: directories of version 1"),
         ("-m crc=0", "versionnum", "0xb483", "XFS: unsupported: version 3"),
         ("", "blocklog", "13", "XFS: xfs_dsb.sb_blocksize at byte 4: out of range (found 0x1000)"),
@@ -511,7 +511,7 @@ fn what_cannot_be_read_is_refused_by_name() {
         let read = Xfs::open(FileDevice::open(&image)).and_then(|xfs| xfs.attr(&xfs.root()));
         assert_eq!(read.unwrap_err().to_string(), expected, "{field}");
     }
-    // Features that only writers need, and a mark of xfs_repair's.
+    // Features that only writers need, and the mark that xfs_repair sets.
     let image = make(&work, &source, "");
     db(&image, &["sb 0", "write -d features_ro_compat 0x8000000f", "write -d features_compat 0x80000000"]);
     assert_eq!(open(&image).summary().unwrap().features.last().unwrap(), "ro_compat bit 31");
@@ -523,9 +523,7 @@ fn what_cannot_be_read_is_refused_by_name() {
         xfs.warnings().iter().map(|warning| format!("{} {warning}", warning.code())).collect();
     assert_eq!(
         warnings,
-        [
-            "E-FS-XFS-DEGRADED XFS: marked as to be repaired, and Linux does not mount it before that: run xfs_repair"
-        ]
+        ["E-FS-XFS-DEGRADED XFS: marked as needing repair, and Linux refuses to mount it: run xfs_repair"]
     );
 }
 
@@ -541,7 +539,7 @@ fn a_log_on_another_device_is_a_warning() {
         let xfs = open(&image);
         assert_same("external log", manifest::of(&xfs).unwrap(), manifest::of_directory(&source).unwrap());
         let warnings: Vec<String> = xfs.warnings().iter().map(ToString::to_string).collect();
-        let expected = "XFS: its log is not replayed (a log on another device): files may be older than they were, or damaged";
+        let expected = "XFS: its log is not replayed (a log on another device): files may be out of date or damaged; mount it once with Linux, or run xfs_repair";
         assert_eq!(warnings, [expected]);
         assert_eq!(xfs.summary().unwrap().health, Health::Degraded);
     }

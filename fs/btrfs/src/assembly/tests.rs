@@ -5,11 +5,11 @@ use std::{string::ToString, vec};
 use super::*;
 use crate::{
     checksum::Algorithm,
-    scene::{self, Scene},
+    test_image::{self, TestImage},
     units::{Physical, TreeId},
 };
 
-/// Bytes of a device whose superblock has these values.
+/// The bytes of a device whose superblock has these values.
 #[derive(Clone, Copy)]
 struct Made {
     number: u64,
@@ -18,7 +18,7 @@ struct Made {
 }
 
 impl Made {
-    fn given(self) -> Given {
+    fn given(self) -> OpenedDevice {
         let mut bytes = vec![0; superblock::SIZE];
         let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
         let device = offset_of!(raw::SuperBlock, dev_item);
@@ -43,16 +43,16 @@ impl Made {
         let sum = Algorithm::Crc32c.sum(&bytes[32..]).number().to_le_bytes();
         bytes[..8].copy_from_slice(&sum);
         let superblock = superblock::parse(&bytes, Physical(65_536)).unwrap();
-        Given { index: 0, bytes: Rc::new(bytes), superblock }
+        OpenedDevice { index: 0, bytes: Rc::new(bytes), superblock }
     }
 }
 
-/// Number and log of the superblock that counts, and what is said of the devices.
+/// Number and log of the superblock that is chosen, and the warnings.
 fn chosen(devices: &[Made]) -> (u64, u64, Vec<std::string::String>) {
     let given = || devices.iter().map(|made| made.given()).collect::<Vec<_>>();
     let newest = newest(&given()).unwrap();
     let mut warnings = Vec::new();
-    let devices = legs(given(), &newest, &mut warnings).unwrap();
+    let devices = own_devices(given(), &newest, &mut warnings).unwrap();
     for leg in devices.all() {
         assert_eq!(leg.is_behind, leg.name.number != newest.device.number, "{}", leg.name);
     }
@@ -64,11 +64,11 @@ fn chosen(devices: &[Made]) -> (u64, u64, Vec<std::string::String>) {
 fn of_one_transaction_the_device_with_a_log_counts() {
     let made = |number, generation, log| Made { number, generation, log };
     for (devices, number, log, what) in [
-        // Who missed the last fsync, or the whole transaction, does not decide that nothing was synchronised.
+        // A device that missed the last fsync, or the whole transaction, does not hide the log.
         ([made(1, 9, 0), made(2, 9, 4096)], 2, 4096, "device 1 ("),
         ([made(2, 9, 4096), made(1, 9, 0)], 2, 4096, "device 1 ("),
         ([made(1, 9, 0), made(2, 8, 4096)], 1, 0, "device 2 ("),
-        // Of two logs that of the lower number, as Linux takes it, in whatever order they come.
+        // Of two logs, that of the lower device number, as in Linux, in either order.
         ([made(1, 9, 8192), made(2, 9, 4096)], 1, 8192, "device 2 ("),
         ([made(2, 9, 4096), made(1, 9, 8192)], 1, 8192, "device 2 ("),
     ] {
@@ -77,9 +77,9 @@ fn of_one_transaction_the_device_with_a_log_counts() {
         let [said] = &said[..] else { panic!("{said:?}") };
         let old = devices.iter().find(|made| made.number != number).unwrap().generation;
         let state = if old == 9 {
-            "another tree log, generation 9 of 9"
+            "another tree log (generation 9, newest 9)"
         } else {
-            "an older state, generation 8 of 9"
+            "an older state (generation 8, newest 9)"
         };
         assert!(said.contains(what) && said.contains(state), "{said}");
     }
@@ -91,9 +91,9 @@ fn an_item_of_a_device_has_its_number() {
     device[offset_of!(raw::DevItem, devid)] = 3;
     for (offset, is_right) in [(3, true), (4, false)] {
         let key = Key { objectid: DEV_ITEMS, kind: kind::DEV_ITEM, offset };
-        let mut trees = Scene::new().leaf(TreeId::CHUNKS, 1 << 20, &[(key, &device)]).trees();
-        let Given { superblock, .. } = Made { number: 1, generation: 9, log: 0 }.given();
-        let chunks = scene::tree(TreeId::CHUNKS, 1 << 20, 0);
+        let mut trees = TestImage::new().leaf(TreeId::CHUNKS, 1 << 20, &[(key, &device)]).trees();
+        let OpenedDevice { superblock, .. } = Made { number: 1, generation: 9, log: 0 }.given();
+        let chunks = test_image::tree(TreeId::CHUNKS, 1 << 20, 0);
         let read = read_chunks(&mut trees, &Superblock { chunks, ..superblock });
         let said = read.as_ref().map_err(ToString::to_string);
         assert_eq!(read.is_ok(), is_right, "{said:?}");
@@ -103,15 +103,15 @@ fn an_item_of_a_device_has_its_number() {
 
 #[test]
 fn a_device_that_cannot_be_told_is_a_warning() {
-    // Another root of one generation: what was written without each other.
+    // Another root of the same generation: both were written separately.
     let (mut warnings, mut other) = (Vec::new(), Made { number: 2, generation: 9, log: 0 }.given());
     other.superblock.roots.root = crate::units::Logical(8 << 20);
     let one = Made { number: 1, generation: 9, log: 0 }.given();
     let newest = one.superblock.clone();
-    legs(vec![one, other], &newest, &mut warnings).unwrap();
+    own_devices(vec![one, other], &newest, &mut warnings).unwrap();
     let said: Vec<_> = warnings.iter().map(ToString::to_string).collect();
     assert!(
-        said.len() == 1 && said[0].contains("device 2 (") && said[0].contains(" has another state, "),
+        said.len() == 1 && said[0].contains("device 2 (") && said[0].contains(" has another state ("),
         "{said:?}"
     );
 
@@ -120,8 +120,8 @@ fn a_device_that_cannot_be_told_is_a_warning() {
     sound.read_at(0, &mut bytes[65_536..]).unwrap();
     let mut damaged = bytes.clone();
     damaged[65_536 + 100] ^= 1;
-    let found = given(vec![Rc::new(damaged), Rc::new(bytes)], &mut warnings).unwrap();
+    let found = read_superblocks(vec![Rc::new(damaged), Rc::new(bytes)], &mut warnings).unwrap();
     assert_eq!((found.len(), found[0].index), (1, 1));
     let said: Vec<_> = warnings.iter().map(ToString::to_string).collect();
-    assert!(said.len() == 1 && said[0].contains("a device of it has no sound superblock: "), "{said:?}");
+    assert!(said.len() == 1 && said[0].contains("one of its devices has no valid superblock: "), "{said:?}");
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Directories: entries that the log no longer has, and entries that it has.
+//! Directories: entries that the log deletes, and entries that it adds.
 
 use filesystem::{Error, Fault, FileType};
 use zerocopy::{FromBytes, little_endian::U64};
@@ -15,8 +15,8 @@ use crate::{
 };
 
 impl<B: Items> Replay<'_, B> {
-    /// Unlinks the entries of a directory that stand in a range which the log knows all of, and not in the log; or
-    /// `all` entries.
+    /// Unlinks the entries of a directory that the log lacks, in the ranges for which the log is complete; with `all`,
+    /// unlinks all entries.
     pub fn delete_entries(&mut self, directory: u64, all: bool) -> Result<(), Error> {
         if self.inode(directory)?.is_none() {
             return Ok(()); // new
@@ -53,14 +53,14 @@ impl<B: Items> Replay<'_, B> {
         Ok(())
     }
 
-    /// Whether the log has this name at the same place.
+    /// Whether the log has this name at the same index.
     fn is_logged(&self, key: Key, name: &[u8]) -> Result<bool, Error> {
         let Some(item) = self.find_logged(key)? else { return Ok(false) };
         Ok(names::all::<raw::DirItem>(item)?.iter().any(|entry| entry.name == name))
     }
 
-    /// An entry comes into the subvolume, if what it leads to is there: a directory that is logged does not bring its
-    /// files along. Where the log has the file's own name, too, that is replayed later.
+    /// Adds an entry to the subvolume if the inode that it refers to exists: a logged directory does not bring its
+    /// files along. If the log also has the file's own reference to the name, that is replayed later.
     pub fn logged_entry(&mut self, item: &Item) -> Result<(), Error> {
         let (directory, index) = (item.key.objectid, item.key.offset);
         self.known_inode(directory)?;
@@ -82,7 +82,7 @@ impl<B: Items> Replay<'_, B> {
             return Ok(());
         }
         if location.kind != kind::INODE_ITEM {
-            // Linux commits a whole transaction instead of logging that.
+            // Linux commits a whole transaction instead of logging this.
             return Err(unsupported("tree log that adds a subvolume"));
         }
         let link = Link { directory, inode: location.objectid, name };

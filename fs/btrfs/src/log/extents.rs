@@ -16,21 +16,21 @@ use crate::{
     units::Logical,
 };
 
-/// What a replay needs to know of an extent.
+/// The fields of an extent that a replay needs.
 struct Extent {
-    /// The bytes of the file that it holds.
+    /// Its range of bytes in the file.
     range: Range<u64>,
-    /// Where it is; none of data in the item itself.
-    place: Option<Place>,
+    /// Its address; `None` for inline data.
+    place: Option<DiskExtent>,
 }
 
 #[derive(Clone, Copy)]
-struct Place {
+struct DiskExtent {
     /// 0 for a hole.
     address: Logical,
-    /// Bytes on the disk.
+    /// Bytes on disk.
     length: u64,
-    /// Where the file's part begins in the extent, unpacked.
+    /// Where the file's part begins in the unpacked extent.
     offset: u64,
     is_packed: bool,
 }
@@ -51,7 +51,7 @@ impl Extent {
             let at = at(offset_of!(raw::FileExtentPlace, offset));
             return Err(corrupt(Fault::Range, "btrfs_file_extent_item.offset", at, offset));
         }
-        let place = place.map(|place| Place {
+        let place = place.map(|place| DiskExtent {
             address: Logical(place.disk_bytenr.get()),
             length: place.disk_num_bytes.get(),
             offset: place.offset.get(),
@@ -62,7 +62,7 @@ impl Extent {
 }
 
 impl<B: Items> Replay<'_, B> {
-    /// An extent takes the place of what the file had there.
+    /// Replaces what the file had in the extent's range by the extent.
     pub fn extent(&mut self, item: &Item) -> Result<(), Error> {
         let extent = Extent::parse(item)?;
         self.known_inode(item.key.objectid)?;
@@ -76,7 +76,7 @@ impl<B: Items> Replay<'_, B> {
         }
         self.drop_extents(item.key.objectid, start, end)?;
         let is_hole = place.address == Logical(0);
-        if !(is_hole && self.rules.has_no_holes) {
+        if !(is_hole && self.parameters.has_no_holes) {
             self.put(item.clone())?;
         }
         if is_hole {
@@ -84,13 +84,13 @@ impl<B: Items> Replay<'_, B> {
         }
         let (start, length) = match place.is_packed {
             true => (place.address, place.length),
-            // Cannot saturate: `end` is `start` and the extent's length.
+            // Cannot saturate: `end` is the sum of `start` and the extent's length.
             false => (place.address.after(place.offset), end.saturating_sub(start)),
         };
         self.take_sums(start, length)
     }
 
-    /// Removes all extents of a file within a range, and shortens those that reach out of it.
+    /// Removes all extents of a file within a range, and shortens those that extend past it.
     pub fn drop_extents(&mut self, inode: u64, start: u64, end: u64) -> Result<(), Error> {
         let first = Key { objectid: inode, kind: kind::EXTENT_DATA, offset: start };
         let mut next = self.at_or_before(first)?.filter(|item| item.key.is_beside(first));
@@ -113,7 +113,7 @@ impl<B: Items> Replay<'_, B> {
         }
         let (in_front, behind) = (start < dropped.start, end > dropped.end);
         let Some(place) = extent.place.filter(|_| in_front || behind) else {
-            // Data in the item goes as a whole.
+            // Inline data is removed as a whole.
             let is_whole = !in_front && !behind;
             return if is_whole {
                 self.remove(item.key)
@@ -122,7 +122,7 @@ impl<B: Items> Replay<'_, B> {
             };
         };
         if in_front {
-            // Cannot saturate: the extent begins before what is dropped.
+            // Cannot saturate: the extent begins before the dropped range.
             let length = dropped.start.saturating_sub(start);
             self.put(part(item, place.offset, length))?;
         } else {
@@ -130,8 +130,8 @@ impl<B: Items> Replay<'_, B> {
         }
         if behind {
             let key = Key { offset: dropped.end, ..item.key };
-            // Cannot saturate: the extent begins before the end of what is dropped, and reaches out of it; `parse` has
-            // checked that its offset and its length make a number.
+            // Cannot saturate: the extent begins before the end of the dropped range, and extends past it; `parse` has
+            // checked that the sum of its offset and its length does not overflow.
             let skipped = dropped.end.saturating_sub(start);
             let length = end.saturating_sub(dropped.end);
             self.put(part(item, place.offset.saturating_add(skipped), length).moved_to(key))?;
@@ -152,7 +152,7 @@ fn part(item: &Item, offset: u64, length: u64) -> Item {
 mod tests {
     use super::*;
 
-    /// A regular extent of `length` bytes from byte `start` of the file, `offset` bytes behind its own start.
+    /// A regular extent of `length` bytes at byte `start` of the file, `offset` bytes past its own start.
     fn extent(start: u64, offset: u64, length: u64) -> Result<Range<u64>, Error> {
         let mut bytes = [0; 21].to_vec();
         bytes[20] = 1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Inodes as a replay changes them.
+//! Inodes, as a replay changes them.
 
 use core::mem::offset_of;
 
@@ -8,7 +8,7 @@ use zerocopy::FromBytes;
 
 use crate::{corrupt, file_types, memory::wide, node::Key, raw, tree::Item, units::Logical};
 
-/// An item that holds an inode.
+/// An inode item.
 #[derive(Clone)]
 pub struct Inode {
     item: Item,
@@ -35,7 +35,7 @@ impl Inode {
         self.item.key.objectid
     }
 
-    /// 0 where it was logged only so that it exists.
+    /// 0 if it was logged only to make sure that it exists.
     pub fn generation(&self) -> u64 {
         self.generation
     }
@@ -56,7 +56,7 @@ impl Inode {
         file_types::of_mode(self.mode) == Some(FileType::File)
     }
 
-    /// What its entries in directories say of its kind.
+    /// The type that its directory entries store.
     pub fn entry_kind(&self) -> u8 {
         file_types::entry_of_mode(self.mode)
     }
@@ -80,8 +80,8 @@ impl Inode {
     }
 }
 
-/// An inode of the type, size and number of links that `content` begins with, for the fuzz entry point; the rest of it
-/// stands where an inode does.
+/// An inode with the type, size and link count that `content` begins with, for the fuzz entry point; the rest of
+/// `content` follows at its usual place.
 pub fn any(key: Key, content: &[u8]) -> Item {
     let mut bytes = [0; size_of::<raw::InodeItem>()];
     bytes.iter_mut().zip(content.get(3..).unwrap_or_default()).for_each(|(to, from)| *to = *from);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Items of a tree, and what a replay changes of them, in memory.
+//! Items of a tree, and the changes of a replay to them, in memory.
 
 use alloc::collections::BTreeMap;
 
@@ -7,15 +7,15 @@ use filesystem::Error;
 
 use crate::{node::Key, tree::Item};
 
-/// Items in the order of their keys.
+/// A collection of items, ordered by key.
 pub trait Items {
-    /// The item with the lowest key that is not below `key`.
+    /// The first item at or after `key`.
     ///
     /// # Errors
     /// Where a node cannot be read.
     fn at_or_after(&self, key: Key) -> Result<Option<Item>, Error>;
 
-    /// The item with the highest key that is not above `key`.
+    /// The last item at or before `key`.
     ///
     /// # Errors
     /// Where a node cannot be read.
@@ -36,66 +36,66 @@ impl Items for Nothing {
 }
 
 impl Item {
-    /// The same in memory of its own.
+    /// A copy in memory of its own.
     pub fn detached(&self) -> Self {
         Self::changed(self.key, self.bytes(), self.place(0))
     }
 
-    /// The same with these bytes at `at`, as far as it reaches.
+    /// A copy with these bytes at `at`, as far as it reaches.
     pub fn with(&self, at: usize, value: &[u8]) -> Self {
         let mut bytes = self.bytes().to_vec();
         bytes.iter_mut().skip(at).zip(value).for_each(|(to, from)| *to = *from);
         Self::changed(self.key, &bytes, self.place(0))
     }
 
-    /// The same with another key.
+    /// A copy with another key.
     pub fn moved_to(&self, key: Key) -> Self {
         Self::changed(key, self.bytes(), self.place(0))
     }
 }
 
-/// What is different in a tree.
+/// The changes to a tree.
 #[derive(Default)]
 pub struct Edits {
-    /// Items that are new or changed.
+    /// New and changed items.
     put: BTreeMap<Key, Item>,
-    /// What is gone of the tree, in runs: the first key of each and its last. Between them the tree has nothing that is
-    /// still there, so that whoever looks past a run takes one step, however many items it had.
+    /// Removed items, in runs: the first key of each run and its last. The tree has no remaining item within a run, so
+    /// that skipping a run takes one step, however many items it had.
     gone: BTreeMap<Key, Key>,
     removed: usize,
 }
 
-/// What became of a key.
+/// What the edits do to a key.
 pub enum Fate<'a> {
-    /// It is as the tree has it, or not there.
+    /// Nothing: it is as in the tree, present or not.
     Untouched,
-    /// It is gone.
+    /// It is removed.
     Gone,
-    /// It has this item.
+    /// It has this item now.
     Put(&'a Item),
 }
 
-/// What the removal of an item has changed.
+/// The result of removing an item.
 pub struct Removed {
-    /// The item that was new or changed.
+    /// The new or changed item that was removed.
     pub edited: Option<Item>,
-    /// The tree has one, too, which was there until now.
+    /// The tree itself had an item with this key, which is removed only now.
     pub is_news: bool,
 }
 
-/// A tree with its edits.
+/// A tree with its edits applied.
 pub struct Edited<'a, B> {
     pub base: &'a B,
     pub edits: &'a Edits,
 }
 
 impl Edits {
-    /// Puts an item; yields the one that it takes the place of, if that was put.
+    /// Adds or replaces an item; returns the edited item that it replaces.
     pub fn put(&mut self, item: Item) -> Option<Item> {
         self.put.insert(item.key, item)
     }
 
-    /// Removes an item, also where the tree `base`, which these are edits of, has it.
+    /// Removes an item, from the edits and from `base`, the tree that they apply to.
     ///
     /// # Errors
     /// Where a node cannot be read.
@@ -114,13 +114,13 @@ impl Edits {
                 last = end;
             }
             self.gone.insert(first, last);
-            // Cannot saturate: counts are of items that memory was taken for, here and in `count`.
+            // Cannot saturate: counts items that memory was allocated for, here and in `count`.
             self.removed = self.removed.saturating_add(1);
         }
         Ok(Removed { edited, is_news })
     }
 
-    /// What became of this very key.
+    /// What the edits do to this key.
     pub fn fate(&self, key: Key) -> Fate<'_> {
         match self.put.get(&key) {
             Some(item) => Fate::Put(item),
@@ -129,9 +129,9 @@ impl Edits {
         }
     }
 
-    /// How many items differ.
+    /// How many items changed.
     pub fn count(&self) -> usize {
-        // Cannot saturate: items that memory was taken for.
+        // Cannot saturate: items that memory was allocated for.
         self.put.keys().filter(|key| !self.is_gone(**key)).count().saturating_add(self.removed)
     }
 
@@ -139,7 +139,7 @@ impl Edits {
         self.run(key).is_some()
     }
 
-    /// The run that a key is in.
+    /// The run that contains a key.
     fn run(&self, key: Key) -> Option<(Key, Key)> {
         let (first, last) = self.gone.range(..=key).next_back()?;
         (key <= *last).then_some((*first, *last))
@@ -150,7 +150,7 @@ impl<B: Items> Items for Edited<'_, B> {
     fn at_or_after(&self, key: Key) -> Result<Option<Item>, Error> {
         let put = self.edits.put.range(key..).next().map(|(_, item)| item);
         let mut next = Some(key).filter(|key| put.is_none_or(|put| put.key != *key));
-        // It ends: keys only grow.
+        // Terminates: keys only grow.
         while let Some(key) = next {
             let Some(base) = self.base.at_or_after(key)? else { break };
             match self.edits.run(base.key) {
@@ -165,7 +165,7 @@ impl<B: Items> Items for Edited<'_, B> {
     fn at_or_before(&self, key: Key) -> Result<Option<Item>, Error> {
         let put = self.edits.put.range(..=key).next_back().map(|(_, item)| item);
         let mut next = Some(key).filter(|key| put.is_none_or(|put| put.key != *key));
-        // It ends: keys only fall.
+        // Terminates: keys only decrease.
         while let Some(key) = next {
             let Some(base) = self.base.at_or_before(key)? else { break };
             match self.edits.run(base.key) {
@@ -178,7 +178,7 @@ impl<B: Items> Items for Edited<'_, B> {
     }
 }
 
-/// The key in front of this one; none in front of the first.
+/// The key before this one; `None` for the first.
 fn before(key: Key) -> Option<Key> {
     let Key { objectid, kind, offset } = key;
     if let Some(offset) = offset.checked_sub(1) {
@@ -225,7 +225,7 @@ pub mod tests {
 
     #[test]
     fn edits_show_as_if_the_tree_had_them() {
-        // Each key is absent, there, changed, new, gone, or marked as gone although it never was.
+        // Each key is absent, present, changed, new, removed, or marked as removed although it never existed.
         for seed in 0..4096_u64 {
             let (mut base, mut edits, mut expected) = (Memory::default(), Edits::default(), BTreeMap::new());
             for number in (0..6).filter(|number| seed >> (number * 2) & 1 == 1) {
@@ -233,7 +233,7 @@ pub mod tests {
                 expected.insert(key(number), vec![1]);
             }
             let mut differ = 0;
-            // In an order in which runs of what is gone grow at both ends, and meet.
+            // In an order in which runs of removed keys grow at both ends, and meet.
             for number in [3, 0, 5, 1, 4, 2] {
                 let (is_there, edit) = (expected.contains_key(&key(number)), (seed + number * 7) / 64 % 3);
                 differ += usize::from(edit == 1 || edit == 2 && is_there);
@@ -264,7 +264,7 @@ pub mod tests {
         }
     }
 
-    /// A tree that counts how often it is asked.
+    /// A tree that counts lookups.
     #[derive(Default)]
     struct Counting(Memory, Cell<usize>);
 

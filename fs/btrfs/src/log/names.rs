@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Items that hold names: entries of directories, and what inodes know of their own names.
+//! Items that contain names: directory entries, and the references of inodes to them.
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -20,9 +20,9 @@ use crate::{
     tree::Item,
 };
 
-/// The type of items of inodes that have more names in a directory than one item has room for.
+/// Item type for the names of an inode in one directory that do not fit in one `btrfs_inode_ref` item.
 pub const INODE_EXTREF: u8 = 13;
-/// The type of items that say which entries of a directory a log knows all of.
+/// Item type for the ranges of directory entries for which a log is complete.
 pub const DIR_LOG_INDEX: u8 = 72;
 
 /// `struct btrfs_inode_extref`; a name follows.
@@ -42,22 +42,22 @@ impl Head for InodeExtref {
     }
 }
 
-/// A name in an item.
+/// A name in an item, with its structure.
 pub struct Named<'a, H> {
     pub head: &'a H,
     pub name: &'a [u8],
-    /// Where all of it stands in the item.
+    /// Bytes of the structure and the name in the item.
     pub range: Range<usize>,
 }
 
-/// The names in an item: names whose hash is the same share one, and names of one inode in one directory do.
+/// The names in an item: names with the same hash share an item, and so do names of one inode in one directory.
 ///
 /// # Errors
-/// [`Error::Corrupt`] when the item ends in one.
+/// [`Error::Corrupt`] if the item ends within one.
 pub fn all<H: Head>(item: &Item) -> Result<Vec<Named<'_, H>>, Error> {
     let (mut names, mut rest) = (Vec::new(), item.bytes());
     while !rest.is_empty() {
-        // Cannot saturate: `rest` is an end of the item's bytes, here and below.
+        // Cannot saturate: `rest` is a suffix of the item's bytes, here and below.
         let start = item.bytes().len().saturating_sub(rest.len());
         let (head, name, behind) = named::split(rest, item.place(start))?;
         rest = behind;
@@ -67,12 +67,12 @@ pub fn all<H: Head>(item: &Item) -> Result<Vec<Named<'_, H>>, Error> {
     Ok(names)
 }
 
-/// What an inode knows of one of its names.
+/// The reference of an inode to one of its names.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Reference<'a> {
-    /// The directory that has it.
+    /// The directory that contains it.
     pub directory: u64,
-    /// Its place there.
+    /// Its index in the directory.
     pub index: u64,
     pub name: &'a [u8],
     pub range: Range<usize>,
@@ -81,7 +81,7 @@ pub struct Reference<'a> {
 /// The names in an item of kind `INODE_REF` or `INODE_EXTREF`.
 ///
 /// # Errors
-/// [`Error::Corrupt`] when the item ends in one.
+/// [`Error::Corrupt`] if the item ends within one.
 pub fn references(item: &Item) -> Result<Vec<Reference<'_>>, Error> {
     if item.key.kind == INODE_EXTREF {
         let names = all::<InodeExtref>(item)?.into_iter();
@@ -101,7 +101,7 @@ pub fn references(item: &Item) -> Result<Vec<Reference<'_>>, Error> {
         .collect())
 }
 
-/// Where an inode keeps a name that it has in a directory, in the old way and in the one without a limit.
+/// The keys under which an inode may store a reference to a name: the old form, and the one without a size limit.
 pub fn reference_keys(inode: u64, directory: u64, name: &[u8]) -> [Key; 2] {
     let [a, b, c, d, ..] = directory.to_le_bytes();
     let hash = crc32c(u32::from_le_bytes([a, b, c, d]), name);
@@ -111,14 +111,14 @@ pub fn reference_keys(inode: u64, directory: u64, name: &[u8]) -> [Key; 2] {
     ]
 }
 
-/// Where a directory keeps the entry that got this place.
+/// The key of a directory's entry with this index.
 pub fn index_key(directory: u64, index: u64) -> Key {
     Key { objectid: directory, kind: kind::DIR_INDEX, offset: index }
 }
 
-/// An entry of a directory that is to be written.
+/// A directory entry to be written.
 pub struct NewEntry<'a> {
-    /// Where it leads.
+    /// What it refers to.
     pub location: Key,
     /// `BTRFS_FT_*`
     pub kind: u8,
@@ -137,19 +137,19 @@ impl NewEntry<'_> {
     }
 }
 
-/// `struct btrfs_inode_ref`, or with its directory `struct btrfs_inode_extref`, and the name.
+/// `struct btrfs_inode_ref`, or after its directory `struct btrfs_inode_extref`, and the name.
 pub fn reference_bytes(directory: Option<u64>, index: u64, name: &[u8]) -> Vec<u8> {
     let directory = directory.map(u64::to_le_bytes);
     let directory = directory.as_ref().map_or(&[][..], |bytes| bytes);
     [directory, &index.to_le_bytes(), &length(name), name].concat()
 }
 
-/// `name_len`: names that were read have one.
+/// `name_len`: it fits, since all names were read with one.
 fn length(name: &[u8]) -> [u8; 2] {
     u16::try_from(name.len()).unwrap_or(u16::MAX).to_le_bytes()
 }
 
-/// The bytes of an item without a part of them.
+/// The bytes of an item without a range of them.
 pub fn without(bytes: &[u8], range: &Range<usize>) -> Vec<u8> {
     let (front, behind) = (bytes.get(..range.start), bytes.get(range.end..));
     [front.unwrap_or_default(), behind.unwrap_or_default()].concat()

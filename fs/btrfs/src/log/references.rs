@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Names, as inodes and directories both know them: `add_inode_ref` of Linux and what it calls.
+//! Names and references, which directories and inodes have to agree on: `add_inode_ref` of Linux and what it calls.
 
 use alloc::vec::Vec;
 
@@ -29,12 +29,12 @@ pub struct Link<'a> {
 }
 
 impl<B: Items> Replay<'_, B> {
-    /// All names that a logged item holds come into the subvolume. Those that its item there has, and the logged one
-    /// does not, are gone.
+    /// Adds all names in a logged item to the subvolume, and removes those that the subvolume's item has and the logged
+    /// one lacks.
     pub fn logged_reference(&mut self, item: &Item) -> Result<(), Error> {
         let (references, inode) = (names::references(item)?, item.key.objectid);
         let Some(first) = references.first() else { return Ok(()) };
-        // A directory that was not logged: the file is found by another name, or not at all.
+        // The directory was not logged: the file has another name, or none.
         if self.inode(first.directory)?.is_none() {
             return Ok(());
         }
@@ -44,7 +44,7 @@ impl<B: Items> Replay<'_, B> {
             if self.inode(directory)?.is_none() || self.is_linked(link, index)? {
                 continue;
             }
-            // The root is named by itself.
+            // The root directory is its own parent.
             if directory == inode && self.find(reference_keys(inode, directory, name)[0])?.is_some() {
                 return Ok(());
             }
@@ -57,7 +57,7 @@ impl<B: Items> Replay<'_, B> {
         self.put(item.clone())
     }
 
-    /// Whether the directory has the name twice, as it should, and at this place.
+    /// Whether the directory has both entries of the name, by hash and at this index.
     fn is_linked(&self, link: Link<'_>, index: u64) -> Result<bool, Error> {
         for key in [index_key(link.directory, index), entry_key(link.directory, link.name)] {
             let entry = self.entry(key, link.name)?;
@@ -68,7 +68,7 @@ impl<B: Items> Replay<'_, B> {
         Ok(true)
     }
 
-    /// Where the name in the item with `key` leads, and its kind.
+    /// What the name in the item with `key` refers to, and its type.
     pub fn entry(&self, key: Key, name: &[u8]) -> Result<Option<(Key, u8)>, Error> {
         let Some(item) = self.find(key)? else { return Ok(None) };
         let entries = names::all::<raw::DirItem>(&item)?;
@@ -76,8 +76,8 @@ impl<B: Items> Replay<'_, B> {
         Ok(found.map(|entry| (Key::from(&entry.head.location), entry.head.kind)))
     }
 
-    /// Unlinks what is in the way of a name: other names of the inode in the directory which were not logged, and
-    /// whatever has the name's place or the name.
+    /// Unlinks what conflicts with a name: other names of the inode in the directory that were not logged, and the
+    /// entries at this index or with this name.
     fn make_room(&mut self, link: Link<'_>, index: u64) -> Result<(), Error> {
         let Link { directory, inode, name } = link;
         let [old, new] = reference_keys(inode, directory, name);
@@ -102,10 +102,10 @@ impl<B: Items> Replay<'_, B> {
         Ok(())
     }
 
-    /// Unlinks an entry that the log contradicts, and counts the names of what it led to later.
+    /// Unlinks an entry that the log contradicts; the links of its inode are counted later.
     pub fn drop_entry(&mut self, directory: u64, location: Key, name: &[u8]) -> Result<(), Error> {
         if location.kind != kind::INODE_ITEM {
-            // Linux commits a whole transaction instead of logging that.
+            // Linux commits a whole transaction instead of logging this.
             return Err(unsupported("tree log that removes a subvolume"));
         }
         self.count_later(location.objectid)?;
@@ -121,8 +121,8 @@ impl<B: Items> Replay<'_, B> {
                 let mut inode = self.known_inode(logged.key.objectid)?;
                 self.known_inode(old.directory)?;
                 self.unlink(Link { directory: old.directory, inode: inode.number(), name: old.name })?;
-                // Saturates where more names are dropped than the log's own number, which is that of afterwards, has.
-                // All are counted anew at the end.
+                // Saturates if more names are dropped than the log's link count, which is the final one, has. All links
+                // are counted anew at the end.
                 inode.set_links(inode.links().saturating_sub(1));
                 self.put(inode.into_item())?;
             }
@@ -141,7 +141,7 @@ impl<B: Items> Replay<'_, B> {
         };
         self.remove(index_key(directory, index))?;
         let mut folder = self.known_inode(directory)?;
-        // Saturates in a directory whose size was wrong. It is only shown: entries are found without it.
+        // Saturates if a directory's size was wrong. The size is only displayed: lookups do not use it.
         folder.set_size(folder.size().saturating_sub(twice(name)));
         self.put(folder.into_item())
     }
@@ -154,7 +154,7 @@ impl<B: Items> Replay<'_, B> {
         Ok(true)
     }
 
-    /// Yields the place that the name had in its directory.
+    /// Removes an inode's reference to a name; returns the name's index in its directory.
     fn remove_reference(&mut self, link: Link<'_>) -> Result<Option<u64>, Error> {
         for key in reference_keys(link.inode, link.directory, link.name) {
             let Some(item) = self.find(key)? else { continue };
@@ -172,7 +172,7 @@ impl<B: Items> Replay<'_, B> {
         if rest.is_empty() { self.remove(item.key) } else { self.put_new(item.key, rest) }
     }
 
-    /// Adds a name to its directory, and `with_reference` to its inode; `false` where either has it.
+    /// Adds a name to its directory and, with `with_reference`, to its inode; `false` if either has it already.
     pub fn link(&mut self, link: Link<'_>, index: u64, with_reference: bool) -> Result<bool, Error> {
         let Link { directory, inode, name } = link;
         let kind = self.known_inode(inode)?.entry_kind();
@@ -185,11 +185,11 @@ impl<B: Items> Replay<'_, B> {
             return Err(self.contradiction("btrfs_dir_item", directory));
         }
         let location = Key { objectid: inode, kind: kind::INODE_ITEM, offset: 0 };
-        let bytes = NewEntry { location, kind, transaction: self.rules.generation.0, name }.to_bytes();
+        let bytes = NewEntry { location, kind, transaction: self.parameters.generation.0, name }.to_bytes();
         let others = self.find(by_name)?.map_or_else(Vec::new, |item| item.bytes().to_vec());
         self.put_new(by_name, [others.as_slice(), &bytes].concat())?;
         self.put_new(by_index, bytes)?;
-        // Saturates in a directory whose size was wrong. It is only shown: entries are found without it.
+        // Saturates if a directory's size was wrong. The size is only displayed: lookups do not use it.
         folder.set_size(folder.size().saturating_add(twice(name)));
         self.put(folder.into_item())?;
         Ok(true)
@@ -213,10 +213,10 @@ impl<B: Items> Replay<'_, B> {
         Err(self.contradiction("btrfs_inode_extref", link.inode))
     }
 
-    /// Whether a leaf can hold an item of these bytes.
+    /// Whether an item with these bytes fits in a leaf.
     fn fits(&self, bytes: &[u8]) -> bool {
         // Cannot saturate: a sum of two constants.
-        let rest = self.rules.node_size.checked_sub(HEADER.saturating_add(size_of::<raw::ItemHead>()));
+        let rest = self.parameters.node_size.checked_sub(HEADER.saturating_add(size_of::<raw::ItemHead>()));
         rest.is_some_and(|rest| bytes.len() <= rest)
     }
 
@@ -238,7 +238,7 @@ impl<B: Items> Replay<'_, B> {
     }
 }
 
-/// What a name adds to the size of its directory: it stands there twice.
+/// What a name adds to the size of its directory, which counts it twice.
 fn twice(name: &[u8]) -> u64 {
     // Cannot saturate: a slice in memory is shorter than 2⁶³ bytes.
     wide(name.len()).saturating_mul(2)

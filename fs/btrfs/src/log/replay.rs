@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The replay of one subvolume's log: its stages, and the inodes, which are the first.
+//! The replay of one subvolume's log: its stages, the first of which applies inodes.
 
 use alloc::{collections::BTreeSet, format, vec::Vec};
 use core::cell::Cell;
@@ -22,44 +22,44 @@ use crate::{
     unsupported,
 };
 
-/// Bytes that logs and what they change may take in memory.
+/// The most bytes of memory that logs and their changes may take.
 const MOST_BYTES: u64 = 32 << 20;
-/// Steps: items that are looked for, and 256 bytes of them that are looked through. A logged name takes about ten.
-/// That is some seconds of work.
+/// The most steps: a step is a lookup, or 256 bytes of an item that are searched. A logged name takes about ten steps;
+/// this many take some seconds.
 const MOST_STEPS: u64 = 4 << 20;
 const STEP: usize = 256;
-/// What an item takes in a map besides its bytes.
+/// Memory of an item in a map besides its bytes.
 const ENTRY: u64 = 128;
 
-/// What a replay needs to know of its filesystem.
+/// The properties of the filesystem that a replay needs.
 #[derive(Clone, Copy)]
-pub struct Rules {
+pub struct Parameters {
     pub sector_size: u64,
     pub node_size: usize,
-    /// Bytes of a checksum of data.
+    /// Bytes of a data checksum.
     pub sum_size: usize,
     /// `BTRFS_FEATURE_INCOMPAT_NO_HOLES`: holes have no items.
     pub has_no_holes: bool,
-    /// The transaction that was not finished.
+    /// The unfinished transaction.
     pub generation: Generation,
 }
 
-impl Rules {
-    /// How checksums stand for data.
+impl Parameters {
+    /// The sizes of sectors and their checksums.
     pub fn scale(&self) -> Scale {
         Scale { sector_size: self.sector_size, sum_size: self.sum_size }
     }
 }
 
-/// What all replays of a filesystem may still take.
+/// The limits of all replays of a filesystem together.
 pub struct Budget<'a> {
-    /// Bytes of memory, and how many of them are left.
+    /// The limit on bytes of memory, and how many of them are left.
     all: u64,
     bytes: Cell<u64>,
-    /// The least that was left of them.
+    /// The lowest value that the bytes left ever had: up to there, they are paid for.
     paid: Cell<u64>,
     steps: Cell<u64>,
-    /// Where steps are paid for, too: a disk may hold many filesystems.
+    /// Where steps are charged, too: a disk may contain many filesystems.
     storage: Option<&'a Storage>,
 }
 
@@ -74,15 +74,15 @@ impl<'a> Budget<'a> {
         }
     }
 
-    /// What is left of `most` bytes for all filesystems, paid for at these devices.
+    /// At most `most` bytes, which is what other filesystems leave; charged to these devices.
     pub fn of(storage: &'a Storage, most: usize) -> Self {
         Self { storage: Some(storage), ..Self::new(MOST_BYTES.min(wide(most)), MOST_STEPS) }
     }
 
-    /// Takes memory for an item.
+    /// Reserves memory for an item.
     ///
     /// # Errors
-    /// [`Error::NoMemory`] when that is more than a replay may have.
+    /// [`Error::NoMemory`] above the limit.
     pub fn keep(&self, bytes: usize) -> Result<(), Error> {
         // What saturates is more than is left, and refused.
         let bytes = wide(bytes).saturating_add(ENTRY);
@@ -90,50 +90,50 @@ impl<'a> Budget<'a> {
             || Error::NoMemory(NoMemory { format: Format::Btrfs, structure: "tree log", bytes: self.all });
         let left = self.bytes.get().checked_sub(bytes).ok_or_else(too_much)?;
         self.bytes.set(left);
-        // What was given back in between was paid for.
+        // Saturates if the bytes were paid for already, and released in between.
         let more = self.paid.get().saturating_sub(left);
         self.paid.set(self.paid.get().min(left));
         self.storage.map_or(Ok(()), |storage| storage.keep(narrow(more)))
     }
 
-    /// Bytes that were taken and not given back.
+    /// Bytes that are reserved and not released.
     pub fn kept(&self) -> usize {
-        // Cannot saturate: what is left is never more than all: nothing is given back that was not taken, here and in
+        // Cannot saturate: what is left never exceeds the limit, since only what was reserved is released, here and in
         // `release`.
         narrow(self.all.saturating_sub(self.bytes.get()))
     }
 
-    /// Gives back the memory of an item.
+    /// Releases the memory of an item.
     fn release(&self, bytes: usize) {
-        // Cannot saturate: they were taken with `keep`.
+        // Cannot saturate: `keep` reserved them.
         self.bytes.set(self.bytes.get().saturating_add(wide(bytes)).saturating_add(ENTRY));
     }
 
-    /// Takes the steps of looking for an item and through it.
+    /// Counts the steps of looking up an item and searching it.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] when there are more than any real log has.
+    /// [`Error::Unsupported`] for more steps than any real log takes.
     pub fn look_at(&self, item: Option<&Item>) -> Result<(), Error> {
         let length = item.map_or(0, |item| item.bytes().len());
         // Cannot saturate: `length` is that of a slice in memory.
         let steps = wide(length.checked_div(STEP).unwrap_or(0)).saturating_add(1);
-        let too_many = || unsupported(format!("tree log of more than {MOST_STEPS} steps"));
+        let too_many = || unsupported(format!("tree log that takes more than {MOST_STEPS} steps to replay"));
         self.steps.set(self.steps.get().checked_sub(steps).ok_or_else(too_many)?);
         self.storage.map_or(Ok(()), |storage| storage.charge(narrow(steps)))
     }
 }
 
-/// The items of a log that matter for reading, in the order of their keys.
+/// The items of a log that readers need, ordered by key.
 #[derive(Default)]
 pub struct Log {
     items: Vec<Item>,
 }
 
 impl Log {
-    /// All of `tree` that is needed.
+    /// Reads all needed items of `tree`.
     ///
     /// # Errors
-    /// Where a node cannot be read, or it is too much.
+    /// Those of reading nodes, and of the budget.
     pub fn read(tree: &impl Items, budget: &Budget<'_>) -> Result<Self, Error> {
         let (mut items, mut next) = (Vec::new(), Some(Key::FIRST));
         while let Some(key) = next {
@@ -155,7 +155,7 @@ impl Log {
         self.items.get(start..).unwrap_or_default()
     }
 
-    /// The last item in front of `key`.
+    /// The last item before `key`.
     pub fn before(&self, key: Key) -> Option<&Item> {
         let count = self.items.partition_point(|item| item.key < key);
         self.items.get(count.checked_sub(1)?)
@@ -166,7 +166,7 @@ impl Log {
     }
 }
 
-/// Extended attributes are not read, and old logs have each entry of a directory twice.
+/// The item types that readers need: no extended attributes, and each directory entry, which old logs have twice, once.
 pub const NEEDED: [u8; 7] = [
     kind::INODE_ITEM,
     kind::INODE_REF,
@@ -180,27 +180,33 @@ pub const NEEDED: [u8; 7] = [
 /// The replay of a log over its subvolume `base`.
 pub struct Replay<'a, B> {
     pub log: &'a Log,
-    pub rules: Rules,
+    pub parameters: Parameters,
     pub sums: &'a mut Sums,
     base: &'a B,
     edits: Edits,
-    /// Inodes whose names are counted at the end.
+    /// Inodes whose links are counted at the end.
     recounted: BTreeSet<u64>,
     pub budget: &'a Budget<'a>,
-    /// Where the item of the log stands that is replayed.
+    /// Location of the log item being replayed.
     place: Location,
 }
 
 impl<'a, B: Items> Replay<'a, B> {
-    pub fn new(log: &'a Log, base: &'a B, sums: &'a mut Sums, rules: Rules, budget: &'a Budget<'a>) -> Self {
+    pub fn new(
+        log: &'a Log,
+        base: &'a B,
+        sums: &'a mut Sums,
+        parameters: Parameters,
+        budget: &'a Budget<'a>,
+    ) -> Self {
         let (edits, recounted) = (Edits::default(), BTreeSet::new());
-        Self { log, rules, sums, base, edits, recounted, budget, place: Logical(0).into() }
+        Self { log, parameters, sums, base, edits, recounted, budget, place: Logical(0).into() }
     }
 
-    /// What differs in the subvolume after all stages: those of `btrfs_recover_log_trees`.
+    /// Runs all stages, those of `btrfs_recover_log_trees`; returns the changes to the subvolume.
     ///
     /// # Errors
-    /// Where a node cannot be read, an item is damaged, or log and subvolume contradict each other.
+    /// [`Error::Corrupt`] for a damaged item, and if log and subvolume contradict each other; those of reading nodes.
     pub fn run(mut self) -> Result<Edits, Error> {
         self.stage(&[kind::INODE_ITEM], Self::inode_item)?;
         self.stage(&[kind::DIR_INDEX], Self::logged_entry)?;
@@ -217,8 +223,8 @@ impl<'a, B: Items> Replay<'a, B> {
         Ok(self.edits)
     }
 
-    /// Replays all items of these kinds but those of inodes without a name: the folder that they were deleted from has
-    /// been logged, too.
+    /// Replays all items of these types, except those of inodes without links: the directory that they were deleted
+    /// from was logged, too.
     fn stage(
         &mut self,
         kinds: &[u8],
@@ -237,7 +243,8 @@ impl<'a, B: Items> Replay<'a, B> {
         Ok(())
     }
 
-    /// An inode comes into the subvolume. What its directory lost goes first; what it lost at its own end does, too.
+    /// Applies an inode. Before that, deletes the entries that a directory lost; after that, the extents past a file's
+    /// end.
     fn inode_item(&mut self, item: &Item) -> Result<(), Error> {
         let (number, logged) = (item.key.objectid, Inode::parse(item.clone())?);
         if logged.is_directory() {
@@ -251,8 +258,8 @@ impl<'a, B: Items> Replay<'a, B> {
         self.count_later(number)
     }
 
-    /// Of a file that was logged only so that its name leads somewhere, what is known stays, but for a new size. The
-    /// size of a directory follows from its entries.
+    /// Applies the fields of an inode. If it was logged only so that its name refers to something, a known inode stays
+    /// as it is, except for a new size. The size of a directory follows from its entries.
     fn overwrite(&mut self, logged: &Inode) -> Result<(), Error> {
         let mut inode = logged.clone();
         match self.inode(logged.number())? {
@@ -270,12 +277,12 @@ impl<'a, B: Items> Replay<'a, B> {
         self.put(inode.into_item())
     }
 
-    /// The next multiple of a sector's size.
+    /// Rounds up to a multiple of the sector size.
     pub fn to_sectors(&self, bytes: u64) -> u64 {
-        bytes.checked_next_multiple_of(self.rules.sector_size).unwrap_or(u64::MAX)
+        bytes.checked_next_multiple_of(self.parameters.sector_size).unwrap_or(u64::MAX)
     }
 
-    /// The item with this very key.
+    /// The item with exactly this key.
     pub fn find(&self, key: Key) -> Result<Option<Item>, Error> {
         let item = match self.edits.fate(key) {
             Fate::Put(item) => Some(item.clone()),
@@ -298,14 +305,14 @@ impl<'a, B: Items> Replay<'a, B> {
         Ok(item)
     }
 
-    /// The logged item with this very key.
+    /// The logged item with exactly this key.
     pub fn find_logged(&self, key: Key) -> Result<Option<&'a Item>, Error> {
         let item = self.log.find(key);
         self.budget.look_at(item)?;
         Ok(item)
     }
 
-    /// Whether the log says that an inode has this name in this directory, as far as an item with `key` does.
+    /// Whether the log item with `key` has a reference to this name in this directory.
     pub fn has_logged_reference(&self, key: Key, directory: u64, name: &[u8]) -> Result<bool, Error> {
         let Some(item) = self.find_logged(key)? else { return Ok(false) };
         let references = names::references(item)?;
@@ -319,7 +326,7 @@ impl<'a, B: Items> Replay<'a, B> {
         Ok(())
     }
 
-    /// Puts an item that the log has changed.
+    /// Puts an item with bytes from the log.
     pub fn put_new(&mut self, key: Key, bytes: Vec<u8>) -> Result<(), Error> {
         self.put(Item::changed(key, &bytes, self.place))
     }
@@ -336,12 +343,12 @@ impl<'a, B: Items> Replay<'a, B> {
         self.find(key)?.map(Inode::parse).transpose()
     }
 
-    /// An inode that must be there.
+    /// An inode that has to exist.
     pub fn known_inode(&self, number: u64) -> Result<Inode, Error> {
         self.inode(number)?.ok_or_else(|| self.contradiction("btrfs_inode_item", number))
     }
 
-    /// Counts the inode's names at the end.
+    /// Counts the inode's links at the end.
     pub fn count_later(&mut self, number: u64) -> Result<(), Error> {
         self.known_inode(number)?;
         self.budget.keep(0)?;
@@ -349,8 +356,8 @@ impl<'a, B: Items> Replay<'a, B> {
         Ok(())
     }
 
-    /// Sets the number of an inode's links. Without any, it goes when it is no longer open, and what is in it goes with
-    /// it.
+    /// Sets the link count of an inode. If it has no links left, no name leads to it; the entries of such a directory
+    /// are deleted, too.
     fn recount(&mut self, number: u64) -> Result<(), Error> {
         let mut inode = self.known_inode(number)?;
         let links = self.count_references(number)?;
@@ -362,7 +369,7 @@ impl<'a, B: Items> Replay<'a, B> {
         if links == 0 && is_directory { self.delete_entries(number, true) } else { Ok(()) }
     }
 
-    /// Log and subvolume do not fit together: the replay ends, as Linux's does.
+    /// The error if log and subvolume contradict each other: the replay ends, as in Linux.
     pub fn contradiction(&self, structure: &'static str, found: u64) -> Error {
         corrupt(Fault::Inconsistent, structure, self.place, found)
     }

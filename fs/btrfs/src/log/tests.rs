@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Logs over subvolumes in memory: what images of real power failures do not show, or not each by itself.
+//! Replays over subvolumes in memory: cases that images of real power failures do not show, or not separately.
 
 use core::cell::Cell;
 use std::{
@@ -34,7 +34,7 @@ use crate::{
 const SECTOR: u64 = 4096;
 const ROOT: u64 = 256;
 
-/// A device that is read no more, and has so much left to be paid with.
+/// A device that is not read, and has this much left of its read limit.
 struct Limited(Cell<usize>);
 
 impl BlockRead for Limited {
@@ -67,12 +67,12 @@ impl Forest {
         let mut inode = Inode::parse(inode::any(key, &[u8::from(!is_directory), 0, 0])).unwrap();
         inode.set_size(size);
         inode.set_links(links);
-        // Its generation, without which it would only be there to exist.
+        // Its generation: without it, it would be logged only to make sure that it exists.
         self.0.put(inode.into_item().with(0, &1u64.to_le_bytes()));
         self
     }
 
-    /// The bytes of an item; empty where there is none.
+    /// The bytes of an item; empty if there is none.
     fn bytes(&self, key: Key) -> Vec<u8> {
         match self.0.fate(key) {
             Fate::Put(item) => item.bytes().to_vec(),
@@ -80,7 +80,7 @@ impl Forest {
         }
     }
 
-    /// An entry of a directory: by its name, unless it is in a log, and in its place.
+    /// A directory entry: by its name, except in a log, and by its index.
     fn entry(&mut self, directory: u64, index: u64, name: &str, inode: u64, in_log: bool) -> &mut Self {
         let location = Key { objectid: inode, kind: kind::INODE_ITEM, offset: 0 };
         let bytes = NewEntry { location, kind: 1, transaction: 1, name: name.as_bytes() }.to_bytes();
@@ -93,7 +93,7 @@ impl Forest {
         self
     }
 
-    /// A name of an inode, in the old way or in the new one.
+    /// A reference of an inode to a name, in the old form or the new one.
     fn reference(&mut self, directory: u64, index: u64, name: &str, inode: u64, is_new: bool) -> &mut Self {
         let key = reference_keys(inode, directory, name.as_bytes())[usize::from(is_new)];
         let others = self.bytes(key);
@@ -102,18 +102,18 @@ impl Forest {
         self
     }
 
-    /// An entry and the inode's own name.
+    /// A directory entry and the inode's reference.
     fn link(&mut self, directory: u64, index: u64, name: &str, inode: u64) -> &mut Self {
         self.entry(directory, index, name, inode, false).reference(directory, index, name, inode, false)
     }
 
-    /// The log knows all entries of a directory with these places.
+    /// The log is complete for the entries of a directory with these indices.
     fn range(&mut self, directory: u64, start: u64, end: u64) -> &mut Self {
         self.put(Key { objectid: directory, kind: DIR_LOG_INDEX, offset: start }, &end.to_le_bytes());
         self
     }
 
-    /// So many sectors of a file, at sector `from` of the extent `number`; a hole for 0.
+    /// This many sectors of a file, at sector `from` of the extent `number`; a hole for 0.
     fn extent(&mut self, inode: u64, at: u64, number: u64, from: u64, sectors: u64) -> &mut Self {
         let (address, room) = (number << 30, if number == 0 { 0 } else { 1 << 24 });
         let fields = [address, room, from * SECTOR, sectors * SECTOR].map(u64::to_le_bytes).concat();
@@ -128,17 +128,17 @@ impl Forest {
             (Edited { base: &Nothing, edits: &base.0 }, Edited { base: &Nothing, edits: &self.0 });
         let budget = Budget::new(1 << 20, 1 << 20);
         let log = Log::read(&log, &budget)?;
-        let rules = Rules {
+        let parameters = Parameters {
             sector_size: SECTOR,
             node_size: 4096,
             sum_size: 4,
             has_no_holes: true,
             generation: Generation(2),
         };
-        Replay::new(&log, &base, sums, rules, &budget).run()
+        Replay::new(&log, &base, sums, parameters, &budget).run()
     }
 
-    /// Everything that the subvolume `base` has after the replay.
+    /// All items of the subvolume `base` after the replay.
     fn over(&self, base: &Self) -> Result<Vec<Item>, Error> {
         let edits = self.replayed(base, &mut Sums::default())?;
         let base = Edited { base: &Nothing, edits: &base.0 };
@@ -153,7 +153,7 @@ impl Forest {
     }
 }
 
-/// The entries of a directory by its places, and by its names: name and inode.
+/// The entries of a directory by index, and by name: name and inode.
 fn entries(items: &[Item], directory: u64) -> [BTreeMap<String, u64>; 2] {
     [kind::DIR_INDEX, kind::DIR_ITEM].map(|kind| {
         let items = items.iter().filter(|item| (item.key.objectid, item.key.kind) == (directory, kind));
@@ -165,7 +165,7 @@ fn entries(items: &[Item], directory: u64) -> [BTreeMap<String, u64>; 2] {
     })
 }
 
-/// The names that an inode has, and the number that it says.
+/// The names of an inode, and its link count.
 fn names_of(items: &[Item], inode: u64) -> (Vec<(u64, String)>, u32) {
     let mine = || items.iter().filter(|item| item.key.objectid == inode);
     let references = mine().filter(|item| [kind::INODE_REF, INODE_EXTREF].contains(&item.key.kind));
@@ -177,7 +177,7 @@ fn names_of(items: &[Item], inode: u64) -> (Vec<(u64, String)>, u32) {
     (names, Inode::parse(item.clone()).unwrap().links())
 }
 
-/// What must be so after every replay of an honest log: each entry stands twice, and its inode knows it.
+/// Holds after every replay of a valid log: each entry exists twice, and its inode refers to it.
 #[track_caller]
 fn assert_consistent(items: &[Item], directories: &[u64]) {
     for directory in directories {
@@ -199,7 +199,7 @@ fn pairs(pairs: &[(&str, u64)]) -> Vec<(String, u64)> {
     pairs.iter().map(|(name, inode)| (name.to_string(), *inode)).collect()
 }
 
-/// The root, with two files in it of which one has a second name.
+/// The root directory with two files, one of which has a second name.
 fn base() -> Forest {
     let mut base = Forest::default();
     base.inode(ROOT, true, 2 * (1 + 1 + 6), 1).reference(ROOT, 0, "..", ROOT, false);
@@ -217,7 +217,7 @@ fn an_empty_log_changes_nothing() {
 #[test]
 fn names_are_gained_and_lost_with_their_inode() {
     let mut log = Forest::default();
-    // "second" is gone, "c" is new: the inode says so, and the directory knows only its places up to 3.
+    // "second" is gone, "c" is new: the inode says so; the log of the directory covers indices up to 3 only.
     log.inode(257, false, 0, 2).reference(ROOT, 2, "a", 257, false).reference(ROOT, 5, "c", 257, false);
     let items = log.over(&base()).unwrap();
     assert_eq!(listed(&items, ROOT), pairs(&[("a", 257), ("b", 258), ("c", 257)]));
@@ -234,7 +234,7 @@ fn names_without_room_in_the_old_item_are_gained_and_lost() {
     let mut log = Forest::default();
     log.inode(258, false, 0, 3).reference(ROOT, 4, "b", 258, false);
     log.reference(ROOT, 7, "e", 258, true).reference(ROOT, 8, "f", 258, true);
-    // The directory was logged, too: "d" had the place 6.
+    // The directory was logged, too: "d" had index 6.
     log.inode(ROOT, true, 0, 1).reference(ROOT, 0, "..", ROOT, false).range(ROOT, 5, u64::MAX);
     log.entry(ROOT, 7, "e", 258, true).entry(ROOT, 8, "f", 258, true);
     let items = log.over(&base).unwrap();
@@ -254,7 +254,7 @@ fn an_item_that_is_full_gets_names_of_the_new_kind() {
         base.link(ROOT, number, &long(number), 258);
     }
     let mut log = Forest::default();
-    // Only the directory: the file's own names are added for it.
+    // Only the directory was logged: the file's own references are added for it.
     log.inode(ROOT, true, 0, 1).reference(ROOT, 0, "..", ROOT, false).range(ROOT, 28, u64::MAX);
     for number in 28..33 {
         log.entry(ROOT, number, &long(number), 258, true);
@@ -267,7 +267,7 @@ fn an_item_that_is_full_gets_names_of_the_new_kind() {
 
 #[test]
 fn whatever_has_a_logged_name_or_place_makes_room() {
-    // Another file has the name of the one that is renamed: it goes.
+    // Another file has the new name of the renamed one: it is unlinked.
     let mut log = Forest::default();
     log.inode(257, false, 0, 2).reference(ROOT, 9, "b", 257, false).reference(ROOT, 3, "second", 257, false);
     let items = log.over(&base()).unwrap();
@@ -293,7 +293,7 @@ fn names_of_one_hash_do_not_disturb_each_other() {
     let items = log.over(&base).unwrap();
     assert_eq!(listed(&items, ROOT).len(), 4);
     assert_consistent(&items, &[ROOT]);
-    // And one of them goes again.
+    // Then one of them is removed.
     let mut log = Forest::default();
     log.inode(258, false, 0, 1).reference(ROOT, 4, "b", 258, false);
     assert_consistent(&log.over(&base).unwrap(), &[ROOT]);
@@ -319,7 +319,7 @@ fn entries_of_files_that_are_not_there_are_left_out() {
     let mut log = Forest::default();
     log.inode(ROOT, true, 0, 1).reference(ROOT, 0, "..", ROOT, false).range(ROOT, 5, u64::MAX);
     log.entry(ROOT, 5, "lost", 999, true);
-    // Nor does a file whose directory is not there get lost for that.
+    // Likewise, a file is not lost because its directory does not exist.
     log.inode(257, false, 0, 2).reference(888, 2, "a", 257, false);
     let items = log.over(&base()).unwrap();
     assert_eq!(listed(&items, ROOT), pairs(&[("a", 257), ("b", 258), ("second", 257)]));
@@ -353,7 +353,7 @@ fn an_inode_that_is_only_to_exist_keeps_what_it_has() {
     }
 }
 
-/// Where each sector of a file is: extent and sector of it.
+/// Where each sector of a file is: extent, and sector in it.
 fn layout(items: &[Item], inode: u64) -> BTreeMap<u64, (u64, u64)> {
     let mut sectors = BTreeMap::new();
     let extents =
@@ -416,7 +416,7 @@ proptest! {
         parse_any(&data);
     }
 
-    // Such as could stand in a log: they get further.
+    // Items that a log may contain, so that the replay gets further.
     #[test]
     fn any_sound_items_are_replayed_or_refused(
         items in prop::collection::vec((any::<bool>(), 0..6u8, 0..6u64, 0..4u64, 0..8usize), 0..40),
@@ -448,26 +448,26 @@ fn what_contradicts_the_subvolume_ends_the_replay() {
     let mut log = Forest::default();
     log.extent(999, 0, 1, 0, 1);
     assert_eq!(fault(&log, &base()), ("btrfs_inode_item", "E-FS-BTRFS-INCONSISTENT".into()));
-    // An entry that its inode does not know cannot be unlinked.
+    // An entry that its inode does not refer to cannot be unlinked.
     let mut known = base();
     known.entry(ROOT, 9, "stray", 258, false);
     let mut log = Forest::default();
     log.inode(ROOT, true, 0, 1).range(ROOT, 9, 9);
     assert_eq!(fault(&log, &known).0, "btrfs_inode_ref");
-    // A name that the inode has and the directory has not, neither.
+    // Nor can a name that the inode refers to and the directory does not contain.
     let mut known = base();
     known.reference(ROOT, 9, "stray", 258, false);
     let mut log = Forest::default();
     log.inode(258, false, 0, 1).reference(ROOT, 4, "b", 258, false);
     assert_eq!(fault(&log, &known).0, "btrfs_dir_item");
-    // An extent with data in its item cannot be parted.
+    // An inline extent cannot be split.
     let mut known = base();
     let key = Key { objectid: 257, kind: kind::EXTENT_DATA, offset: 0 };
     known.put(key, &[&[0; 8][..], &9000u64.to_le_bytes(), &[0; 5], &[7; 100]].concat());
     let mut log = Forest::default();
     log.extent(257, 1, 1, 0, 1);
     assert_eq!(fault(&log, &known).0, "btrfs_file_extent_item");
-    // Items that end too early.
+    // Truncated items.
     for (kind, bytes, structure) in [
         (kind::INODE_ITEM, &[0; 159][..], "btrfs_inode_item"),
         (kind::EXTENT_DATA, &[0; 20], "btrfs_file_extent_item"),
@@ -514,7 +514,10 @@ fn memory_and_time_are_bounded() {
     let log = Edited { base: &Nothing, edits: &log.0 };
     assert!(matches!(Log::read(&log, &Budget::new(20_000, 1000)), Err(Error::NoMemory(_))));
     let steps = Log::read(&log, &Budget::new(1 << 20, 50)).err().map(|error| error.to_string());
-    assert_eq!(steps.as_deref(), Some("btrfs: unsupported: tree log of more than 4194304 steps"));
+    assert_eq!(
+        steps.as_deref(),
+        Some("btrfs: unsupported: tree log that takes more than 4194304 steps to replay")
+    );
     assert!(Log::read(&log, &Budget::new(1 << 20, 101)).is_ok());
     let kept = [20_000, 1 << 20, 48 << 20].map(|all| {
         let budget = Budget::new(all, 1000);
@@ -522,7 +525,7 @@ fn memory_and_time_are_bounded() {
         budget.kept()
     });
     assert_eq!(kept, [3 * (100 + 128); 3], "whatever there was");
-    // What a disk has left for all that stands on it counts, too.
+    // The limit of the disk, shared by all filesystems on it, counts, too.
     let storage = |left: usize| {
         let mut devices = Devices::default();
         let name = Name { number: DeviceNumber(1), uuid: Uuid([1; 16]) };
@@ -550,7 +553,7 @@ fn checksums_come_with_their_extents() {
     let key = |sector| Key { objectid: 10u64.wrapping_neg(), kind: kind::EXTENT_CSUM, offset: at(sector) };
     log.put(key(2), &sums);
     log.put(key(12), &sums[..8]);
-    // Sectors 4 to 6 and 5 to 13 of the extent: they overlap, and 12 and 13 are in another item.
+    // Sectors 4 to 6 and 5 to 13 of the extent: they overlap, and the checksums of 12 and 13 are in another item.
     log.inode(257, false, 1 << 20, 2).extent(257, 0, 1, 4, 3).extent(257, 10, 1, 5, 9);
     let mut found = Sums::default();
     log.replayed(&base(), &mut found).unwrap();

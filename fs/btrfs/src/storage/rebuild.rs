@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Columns of a row from the others and its parities.
+//! Rebuilds columns of a row from the others and its parities.
 
 use alloc::{vec, vec::Vec};
 
@@ -9,27 +9,27 @@ use raid::{Column, Order};
 
 use super::{Failure, Storage};
 use crate::{
-    chunk::Place,
+    chunk::ChunkPlace,
     memory::{self, wide},
     units::Logical,
 };
 
-/// Bytes that columns are read into at once, all together.
+/// Bytes of all columns together that are read at once.
 const ROOM: usize = 4 << 20;
-/// What a part of a column is a multiple of.
+/// The size of a part of a column is a multiple of this.
 const SECTOR: usize = 512;
 
-/// Rebuilds columns, and keeps what comes of it besides.
+/// Rebuilds columns, and keeps what else that gives.
 #[derive(Default)]
 pub struct Rebuilder {
     columns: Vec<u8>,
-    /// The other column that was lost, and came of the same equations: whoever reads on asks for it next.
+    /// The other lost column, which the same equations gave: the next read usually asks for it.
     other: Option<(Logical, Vec<u8>)>,
 }
 
-/// What is known of a row.
+/// What was read of a row, and what is lost.
 struct Row {
-    /// By column, parities behind the data.
+    /// By column; parities follow the data.
     states: Vec<State>,
     parities: usize,
 }
@@ -42,11 +42,12 @@ enum State {
 }
 
 impl Rebuilder {
-    /// Fills `buf` with the bytes at a place from the other columns of its row, leaving out one more if said.
+    /// Fills `buf` with the bytes at a place, from the other columns of its row; `without` is one more column to leave
+    /// out.
     pub fn read(
         &mut self,
         storage: &Storage,
-        place: &Place<'_>,
+        place: &ChunkPlace<'_>,
         without: Option<usize>,
         buf: &mut [u8],
     ) -> Result<(), Failure> {
@@ -62,7 +63,7 @@ impl Rebuilder {
         let width = place.stripes.len().max(1);
         let each = ROOM.checked_div(width).unwrap_or(0) / SECTOR;
         let mut skip = 0;
-        // Cannot saturate: `each` is the sectors of a part of `ROOM`, and `skip` counts bytes of `buf`.
+        // Cannot saturate: `each` counts sectors of a part of `ROOM`, and `skip` counts bytes of `buf`.
         for part in buf.chunks_mut(each.saturating_mul(SECTOR).max(SECTOR)) {
             self.rebuild(storage, place, without, skip, part)?;
             skip = skip.saturating_add(wide(part.len()));
@@ -73,14 +74,14 @@ impl Rebuilder {
     fn rebuild(
         &mut self,
         storage: &Storage,
-        place: &Place<'_>,
+        place: &ChunkPlace<'_>,
         without: Option<usize>,
         skip: u64,
         buf: &mut [u8],
     ) -> Result<(), Failure> {
         let (width, length) = (place.stripes.len(), buf.len());
-        // What saturates is more than there can be of memory, and refused; `read` asks for no more than `ROOM` or a
-        // sector of each.
+        // What saturates is more than any memory, and refused; `read` asks for at most `ROOM`, or one sector of each
+        // column.
         if self.columns.len() < width.saturating_mul(length) {
             self.columns =
                 memory::zeros(width.saturating_mul(length), "row of strips").map_err(|_| no_memory(buf))?;
@@ -105,8 +106,8 @@ impl Rebuilder {
 }
 
 impl Row {
-    /// The columns that are known to be lost. One that is behind is left out, too, as long as there are parities.
-    fn new(storage: &Storage, place: &Place<'_>, without: Option<usize>) -> Result<Self, Failure> {
+    /// Marks the columns that are lost. Columns of outdated devices count as lost, too, as long as there are parities.
+    fn new(storage: &Storage, place: &ChunkPlace<'_>, without: Option<usize>) -> Result<Self, Failure> {
         let rank = |column| place.rotated(column).map_or(2, |stripe| storage.rank(stripe));
         let is_out = |column| column == place.column || Some(column) == without;
         let state = |column| if is_out(column) || rank(column) == 2 { State::Lost } else { State::NotRead };
@@ -140,13 +141,13 @@ impl Row {
         self.is(column, State::Lost)
     }
 
-    /// Number of columns that are no parity.
+    /// The number of columns that are not parity.
     fn data(&self) -> usize {
-        // Cannot saturate: no profile has fewer columns than it has parities and one more.
+        // Cannot saturate: every profile requires more columns than it has parities.
         self.states.len().saturating_sub(self.parities)
     }
 
-    /// Whether a column must be read: those with data, then as many parities as are needed.
+    /// Whether a column has to be read: all data columns, then as many parities as needed.
     fn wants(&self, column: usize) -> bool {
         let lost = (0..self.data()).filter(|column| self.is_lost(*column)).count();
         let parities =
@@ -154,11 +155,11 @@ impl Row {
         self.is(column, State::NotRead) && (column < self.data() || parities < lost)
     }
 
-    /// Reads a column; one that its device does not yield is lost, too.
+    /// Reads a column; marks it as lost if its device fails.
     fn read(
         &mut self,
         storage: &Storage,
-        place: &Place<'_>,
+        place: &ChunkPlace<'_>,
         column: usize,
         skip: u64,
         bytes: &mut [u8],
@@ -175,10 +176,10 @@ impl Row {
         Ok(())
     }
 
-    /// Fills `buf` with the place's column, and `other` with the other one that is lost, where it has room.
+    /// Fills `buf` with the place's column, and `other` with the other lost column, if it has room.
     fn solve(
         &self,
-        place: &Place<'_>,
+        place: &ChunkPlace<'_>,
         bytes: &[u8],
         buf: &mut [u8],
         other: &mut [u8],
@@ -199,7 +200,7 @@ impl Row {
             });
         }
         raid::rebuild(&mut columns, parities, Order::FirstIsOne).map_err(|error| match error {
-            // Counted before: there are as many parities as lost columns.
+            // Checked before: there are as many parities as lost columns.
             raid::Error::TooManyLost { .. } | raid::Error::Length { .. } => Failure::Missing,
             _ => Failure::Device(ReadError::Unsupported(filesystem::Unsupported {
                 format: Format::Btrfs,

@@ -2,7 +2,7 @@
 use std::{string::String, vec, vec::Vec};
 
 use super::*;
-use crate::scene::{NODE, Scene, tree};
+use crate::test_image::{NODE, TestImage, tree};
 
 const ROOTS: u64 = 16 * NODE;
 const FIRST: u64 = 17 * NODE;
@@ -10,7 +10,7 @@ const TOP: u64 = 800 * NODE;
 /// The root directory of every subvolume.
 const DIRECTORY: u64 = 256;
 
-/// A root item whose tree is at an address.
+/// A root item for a tree whose root is at an address.
 fn root_item(address: u64) -> Vec<u8> {
     let mut bytes = vec![0; size_of::<raw::RootItem>()];
     let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
@@ -21,7 +21,7 @@ fn root_item(address: u64) -> Vec<u8> {
     bytes
 }
 
-/// What a subvolume knows of its place.
+/// The reference of a subvolume to its place.
 fn back_reference(directory: u64, name: &str) -> Vec<u8> {
     [&directory.to_le_bytes()[..], &[0; 8], &(name.len() as u16).to_le_bytes(), name.as_bytes()].concat()
 }
@@ -30,21 +30,21 @@ fn inode_reference(name: &str) -> Vec<u8> {
     [&[0; 8][..], &(name.len() as u16).to_le_bytes(), name.as_bytes()].concat()
 }
 
-/// Subvolumes 256 and on, all in one directory of the top, which is `names` deep.
-fn scene(count: u64, names: &[String]) -> Scene {
+/// Subvolumes from 256 on, all in one directory of the top level, which is `names` deep.
+fn image(count: u64, names: &[String]) -> TestImage {
     let mut items = vec![(Key { objectid: 5, kind: kind::ROOT_ITEM, offset: 0 }, root_item(TOP))];
     for id in 256..256 + count {
         items.push((Key { objectid: id, kind: kind::ROOT_ITEM, offset: 0 }, root_item(TOP)));
         let place = Key { objectid: id, kind: kind::ROOT_BACKREF, offset: 5 };
         items.push((place, back_reference(DIRECTORY + names.len() as u64, "x")));
     }
-    let mut scene = Scene::new();
+    let mut image = TestImage::new();
     let mut leaves = Vec::new();
-    // As many as surely have room.
+    // As many as always fit.
     for (at, part) in (0..).zip(items.chunks(16)) {
         let part: Vec<(Key, &[u8])> = part.iter().map(|(key, bytes)| (*key, &bytes[..])).collect();
         leaves.push((part[0].0, FIRST + at * NODE));
-        scene = scene.leaf(TreeId::ROOTS, FIRST + at * NODE, &part);
+        image = image.leaf(TreeId::ROOTS, FIRST + at * NODE, &part);
     }
     let links: Vec<(Key, Vec<u8>)> = (1..)
         .zip(names)
@@ -55,16 +55,16 @@ fn scene(count: u64, names: &[String]) -> Scene {
         })
         .collect();
     let links: Vec<(Key, &[u8])> = links.iter().map(|(key, bytes)| (*key, &bytes[..])).collect();
-    scene.branch(TreeId::ROOTS, ROOTS, &leaves).leaf(TreeId::TOP, TOP, &links)
+    image.branch(TreeId::ROOTS, ROOTS, &leaves).leaf(TreeId::TOP, TOP, &links)
 }
 
-fn list(scene: Scene) -> Listing {
-    Listing::read(&scene.trees(), &tree(TreeId::ROOTS, ROOTS, 1))
+fn list(image: TestImage) -> Listing {
+    Listing::read(&image.trees(), &tree(TreeId::ROOTS, ROOTS, 1))
 }
 
 #[test]
 fn subvolumes_have_the_path_of_their_directory() {
-    let Listing { found, rest } = list(scene(2, &["a".into(), "b".into()]));
+    let Listing { found, rest } = list(image(2, &["a".into(), "b".into()]));
     assert_eq!(rest, None);
     let paths: Vec<(u64, &[u8])> = found.iter().map(|found| (found.id, &found.path[..])).collect();
     assert_eq!(paths, [(5, &b""[..]), (256, b"a/b/x"), (257, b"a/b/x")]);
@@ -72,9 +72,9 @@ fn subvolumes_have_the_path_of_their_directory() {
 
 #[test]
 fn paths_take_no_more_than_a_limit_all_together() {
-    // 750 times 15 × 200 bytes would still do; 750 leaves of a real disk hold thirty thousand.
+    // 750 times 15 × 200 bytes would be within the limit; 750 leaves of a real disk have thirty thousand references.
     let names: Vec<String> = (0..15).map(|_| "n".repeat(200)).collect();
-    let trees = scene(700, &names).trees();
+    let trees = image(700, &names).trees();
     let roots = tree(TreeId::ROOTS, ROOTS, 1);
     let mut paths = Paths { trees: &trees, roots: &roots, names: 0, bytes: 0 };
     let error = (0..10_000).find_map(|_| paths.of(TreeId(300)).err());
@@ -86,14 +86,14 @@ fn paths_take_no_more_than_a_limit_all_together() {
 
 #[test]
 fn a_subvolume_that_is_damaged_hides_no_other() {
-    let mut scene = scene(40, &["a".into()]);
+    let mut image = image(40, &["a".into()]);
     // The second leaf has the subvolumes from 263 on.
-    scene.bytes[(FIRST + NODE + 200) as usize] ^= 1;
-    let Listing { found, rest } = list(scene);
+    image.bytes[(FIRST + NODE + 200) as usize] ^= 1;
+    let Listing { found, rest } = list(image);
     assert!(rest.is_some());
-    // What stands behind the damage is not reached, what stands in front of it is.
+    // Subvolumes after the damage are not reached, those before it are.
     assert_eq!(found.last().map(|found| found.id), Some(262));
-    let mut other = self::scene(300, &["a".into()]);
+    let mut other = self::image(300, &["a".into()]);
     other.bytes[(TOP + 200) as usize] ^= 1;
     let Listing { found, rest } = list(other);
     assert!(rest.is_some());

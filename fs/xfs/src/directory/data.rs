@@ -6,24 +6,24 @@ use core::ops::ControlFlow;
 use block::BlockRead;
 use filesystem::{EachEntry, Fault, FileType};
 
-use super::{Block, give};
+use super::{Block, visit};
 use crate::{
-    checksum::Stamp,
+    checksum::MetadataHeader,
     failure::{Failure, Outcome},
     files::Files,
     inode::Inode,
     units::{FileBlock, InodeNumber},
 };
 
-/// `XD2B` and `XDB3`: all of a directory, with its index at the end.
+/// `XD2B` and `XDB3`: the only block of a directory, with the index at its end.
 const ONLY: [u32; 2] = [0x5844_3242, 0x5844_4233];
-/// `XD2D` and `XDD3`: one of several.
+/// `XD2D` and `XDD3`: one of several blocks.
 const DATA: [u32; 2] = [0x5844_3244, 0x5844_4433];
 /// Bytes of `struct xfs_dir2_data_hdr` and `struct xfs_dir3_data_hdr`.
 const HEADERS: [usize; 2] = [16, 64];
-const STAMP: Stamp = Stamp {
+const METADATA_HEADER: MetadataHeader = MetadataHeader {
     crc: 4,
-    place: 8,
+    blkno: 8,
     uuid: 24,
     owner: 40,
     names: [
@@ -33,28 +33,28 @@ const STAMP: Stamp = Stamp {
         "xfs_dir3_blk_hdr.owner",
     ],
 };
-/// `XFS_DIR2_DATA_FREE_TAG`: what follows is no entry.
+/// `XFS_DIR2_DATA_FREE_TAG`: marks unused space in place of an entry.
 const FREE: u16 = 0xffff;
 /// Bytes of an entry before its name, and of its tag.
 const BEFORE_NAME: usize = 9;
 const TAG: usize = 2;
-/// Entries are multiples of so many bytes.
+/// Entries are multiples of this many bytes.
 const ALIGNMENT: usize = 8;
 /// Bytes of `struct xfs_dir2_block_tail`, and of `struct xfs_dir2_leaf_entry`.
 const TAIL: usize = 8;
 const LEAF_ENTRY: usize = 8;
 
-/// A block of entries whose stamp is right.
-pub struct Data {
+/// A block of entries whose self-describing fields are right.
+pub struct DataBlock {
     pub block: Block,
     /// Where entries start and end.
     start: usize,
     end: usize,
-    /// It is the whole directory: its index is at its end.
+    /// It is the whole directory, with the index at its end.
     pub is_only: bool,
 }
 
-/// One name.
+/// A directory entry.
 pub struct Entry<'a> {
     pub number: InodeNumber,
     pub name: &'a [u8],
@@ -64,7 +64,7 @@ pub struct Entry<'a> {
 }
 
 /// Reads the block of entries that starts at block `first` of the directory.
-pub fn read<D: BlockRead>(files: &Files<D>, dir: &Inode, first: FileBlock) -> Outcome<Data> {
+pub fn read<D: BlockRead>(files: &Files<D>, dir: &Inode, first: FileBlock) -> Outcome<DataBlock> {
     let superblock = &files.volume.superblock;
     let block = Block::read(files, dir, first)?;
     let version = usize::from(superblock.features.is_v5());
@@ -74,9 +74,9 @@ pub fn read<D: BlockRead>(files: &Files<D>, dir: &Inode, first: FileBlock) -> Ou
     if !is_only && !is(DATA) {
         return Err(block.corrupt(Fault::Magic, "xfs_dir2_data_hdr.magic", 0, magic));
     }
-    block.verify(&STAMP, dir, superblock)?;
+    block.verify(&METADATA_HEADER, dir, superblock)?;
     let start = HEADERS.get(version).copied().unwrap_or(0);
-    let mut data = Data { end: block.bytes.len(), block, start, is_only };
+    let mut data = DataBlock { end: block.bytes.len(), block, start, is_only };
     if is_only {
         // Cannot saturate: a block has 512 bytes at least, and 32 bits of entries of 8 bytes are less than 2³⁶.
         let tail = data.end.saturating_sub(TAIL);
@@ -89,15 +89,15 @@ pub fn read<D: BlockRead>(files: &Files<D>, dir: &Inode, first: FileBlock) -> Ou
     Ok(data)
 }
 
-/// All entries of a block.
+/// Calls `each` with all entries of a block.
 pub fn entries(
-    data: &Data,
+    data: &DataBlock,
     has_ftype: bool,
     each: &mut EachEntry<'_, InodeNumber>,
 ) -> Outcome<ControlFlow<()>> {
     let mut at = data.start;
-    // Cannot saturate: `at` never goes beyond `data.end`: both `free` and `entry` refuse what is longer than the
-    // rest.
+    // Cannot saturate: `at` never exceeds `data.end`: both `free` and `entry` refuse a length that does not fit before
+    // it.
     while at < data.end {
         if data.block.half(at) == FREE {
             at = at.saturating_add(data.free(at)?);
@@ -109,7 +109,7 @@ pub fn entries(
             let length = u64::try_from(length).unwrap_or(u64::MAX);
             data.block.corrupt(Fault::Range, "xfs_dir2_data_entry.name", at, length)
         };
-        if give(&entry, wrong, each)?.is_break() {
+        if visit(&entry, wrong, each)?.is_break() {
             return Ok(ControlFlow::Break(()));
         }
         at = at.saturating_add(entry.length);
@@ -117,7 +117,7 @@ pub fn entries(
     Ok(ControlFlow::Continue(()))
 }
 
-impl Data {
+impl DataBlock {
     /// The index at the end of the only block of a directory.
     pub fn index(&self) -> &[u8] {
         // Cannot saturate: a block has 512 bytes at least.
@@ -125,7 +125,7 @@ impl Data {
         self.block.bytes.get(self.end..end).unwrap_or_default()
     }
 
-    /// An error about that index.
+    /// The error for an index that is not sorted.
     pub fn unsorted(&self) -> Failure {
         let found = self.block.word(self.end);
         self.block.corrupt(Fault::Inconsistent, "xfs_dir2_leaf_entry.hashval", self.end, found)
@@ -134,7 +134,7 @@ impl Data {
     /// The entry at `at`.
     ///
     /// # Errors
-    /// [`filesystem::Error::Corrupt`] where there is none.
+    /// [`filesystem::Error::Corrupt`] where there is no valid entry.
     pub fn entry(&self, at: usize, has_ftype: bool) -> Outcome<Entry<'_>> {
         let fail = |fault, structure, found: u64| Err(self.block.corrupt(fault, structure, at, found));
         let bytes = self.block.bytes.get(..self.end).and_then(|bytes| bytes.get(at..)).unwrap_or_default();
@@ -159,9 +159,9 @@ impl Data {
         Ok(Entry { number, name, kind, length })
     }
 
-    /// Bytes of what is unused at `at`.
+    /// Bytes of the unused space at `at`.
     fn free(&self, at: usize) -> Outcome<usize> {
-        // Cannot saturate: `at` is in front of `end`, where the walk over the block stops.
+        // Cannot saturate: `at` is below `end`, where the walk over the block stops.
         let stored = self.block.half(at.saturating_add(2));
         let length = usize::from(stored);
         let room = self.end.saturating_sub(at);
@@ -172,10 +172,10 @@ impl Data {
         Ok(length)
     }
 
-    /// The last two bytes of everything say where it starts.
+    /// Checks the tag, the last two bytes of an entry or of unused space, which repeat its offset.
     fn check_tag(&self, at: usize, length: usize, structure: &'static str) -> Outcome<()> {
-        // Cannot saturate: what is at `at` has room for its tag and ends within the block, as the callers have
-        // checked.
+        // Cannot saturate: the callers have checked that the entry at `at` has room for its tag and ends within the
+        // block.
         let tag = self.block.half(at.saturating_add(length).saturating_sub(TAG));
         match usize::from(tag) == at {
             true => Ok(()),
@@ -184,7 +184,7 @@ impl Data {
     }
 }
 
-/// `XFS_DIR3_FT_REG_FILE` and those behind it; none for values that say nothing, or nothing sensible: the inode decides.
+/// `XFS_DIR3_FT_REG_FILE` and the values after it; `None` for an unknown or invalid value: then the inode decides.
 pub fn file_type(stored: u8) -> Option<FileType> {
     match stored {
         1 => Some(FileType::File),
@@ -199,7 +199,7 @@ pub fn file_type(stored: u8) -> Option<FileType> {
 }
 
 impl<'a> Entry<'a> {
-    /// An entry that stands elsewhere than in a block.
+    /// An entry that is not in a directory block.
     pub fn new(number: InodeNumber, name: &'a [u8], kind: Option<FileType>) -> Self {
         Self { number, name, kind, length: 0 }
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Names: their hashes, and which of them are the same.
+//! Names: their hashes, and which names are equal.
 
 use core::ops::ControlFlow;
 
@@ -8,12 +8,12 @@ use crate::{
     units::InodeNumber,
 };
 
-/// Looks for one name.
+/// A search for one name.
 pub struct Search<'a> {
     name: &'a [u8],
     is_folded: bool,
     exact: Option<InodeNumber>,
-    /// The first one that differs in upper and lower case only, where that does not count.
+    /// The first entry that differs in case only, if the filesystem ignores case.
     similar: Option<InodeNumber>,
 }
 
@@ -22,7 +22,7 @@ impl<'a> Search<'a> {
         Self { name, is_folded: features.has_version(ASCII_CI), exact: None, similar: None }
     }
 
-    /// `xfs_da_hashname`, and of folded names `xfs_ascii_ci_hashname`.
+    /// `xfs_da_hashname`; `xfs_ascii_ci_hashname` if the filesystem ignores case.
     pub fn hash(&self) -> u32 {
         self.name.iter().fold(0u32, |hash, byte| {
             let byte = if self.is_folded { fold(*byte) } else { *byte };
@@ -30,8 +30,8 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// Takes an entry; breaks when it is the one.
-    pub fn see(&mut self, name: &[u8], number: InodeNumber) -> ControlFlow<()> {
+    /// Looks at an entry; breaks if it is the one.
+    pub fn consider(&mut self, name: &[u8], number: InodeNumber) -> ControlFlow<()> {
         if name == self.name {
             self.exact = Some(number);
             return ControlFlow::Break(());
@@ -48,7 +48,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// `xfs_ascii_ci_xfrm`: lower case, as ISO 8859-1 has it.
+/// `xfs_ascii_ci_xfrm`: converts to lower case in ISO 8859-1.
 fn fold(byte: u8) -> u8 {
     match byte {
         b'A'..=b'Z' | 0xc0..=0xd6 | 0xd8..=0xde => byte | 0x20,
@@ -85,14 +85,14 @@ mod tests {
     fn the_exact_name_comes_before_a_similar_one() {
         let (one, two, three) = (InodeNumber(1), InodeNumber(2), InodeNumber(3));
         let mut plain = search(b"Name", 5);
-        assert!(plain.see(b"name", one).is_continue());
+        assert!(plain.consider(b"name", one).is_continue());
         assert_eq!(plain.found(), None);
         let mut folded = search(b"Name", 0x4005);
-        assert!(folded.see(b"nameX", three).is_continue());
-        assert!(folded.see(b"name", one).is_continue());
-        assert!(folded.see(b"NAME", three).is_continue());
+        assert!(folded.consider(b"nameX", three).is_continue());
+        assert!(folded.consider(b"name", one).is_continue());
+        assert!(folded.consider(b"NAME", three).is_continue());
         assert_eq!(folded.found(), Some(one));
-        assert!(folded.see(b"Name", two).is_break());
+        assert!(folded.consider(b"Name", two).is_break());
         assert_eq!(folded.found(), Some(two));
     }
 }

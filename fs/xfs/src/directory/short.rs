@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Directories in the inode: `struct xfs_dir2_sf_hdr`.
+//! Directories stored in the inode: `struct xfs_dir2_sf_hdr`.
 
 use core::ops::ControlFlow;
 
@@ -7,7 +7,7 @@ use filesystem::{EachEntry, Fault};
 
 use super::{
     data::{Entry, file_type},
-    give,
+    visit,
 };
 use crate::{
     failure::{Outcome, corrupt},
@@ -19,7 +19,7 @@ use crate::{
 const BEFORE_PARENT: usize = 2;
 const BEFORE_NAME: usize = 3;
 
-/// All entries of a directory in the inode.
+/// Calls `each` with all entries of a directory that is stored in the inode.
 pub fn entries(
     dir: &Inode,
     has_ftype: bool,
@@ -27,7 +27,7 @@ pub fn entries(
 ) -> Outcome<ControlFlow<()>> {
     let bytes = dir.local()?;
     let Some(&[count, wide]) = bytes.first_chunk() else { return Err(dir.corrupt_size()) };
-    // One number of more than 32 bits makes all of them have 64.
+    // If one inode number needs more than 32 bits, all of them have 64.
     let width = if wide == 0 { 4 } else { 8 };
     // Cannot saturate: all sums are below 2¹⁷: 255 entries, each of a name of at most 255 bytes and a dozen more.
     let mut at = BEFORE_PARENT.saturating_add(width);
@@ -49,7 +49,7 @@ pub fn entries(
         };
         let number = InodeNumber(number.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)));
         let kind = bytes.get(end).filter(|_| has_ftype).and_then(|stored| file_type(*stored));
-        if give(&Entry::new(number, name, kind), wrong, each)?.is_break() {
+        if visit(&Entry::new(number, name, kind), wrong, each)?.is_break() {
             return Ok(ControlFlow::Break(()));
         }
         at = next;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Items that say what changed in a buffer: fs/xfs/xfs_buf_item_recover.c.
+//! Log items with the changes of a buffer: fs/xfs/xfs_buf_item_recover.c.
 
 use alloc::vec;
 
@@ -14,22 +14,22 @@ use super::{
     CHUNK, Lsn, Outcome, SECTOR, Sector, corrupt, replay::Replay, to_u64, transaction::Item, unsupported,
 };
 
-/// `XFS_BLF_INODE_BUF`: only `di_next_unlinked` is logged so, the rest of inodes has items of its own.
+/// `XFS_BLF_INODE_BUF`: only `di_next_unlinked` is logged this way, the other fields of inodes have their own items.
 const INODES: u16 = 1;
 /// `XFS_BLF_CANCEL`: the buffer was freed.
 const CANCEL: u16 = 2;
-/// Bits that the type, `XFS_BLFT_*`, is shifted by.
+/// Bits that the type, `XFS_BLFT_*`, is shifted left by.
 const TYPE_SHIFT: u32 = 11;
 const BTREE: u16 = 4;
-/// Types that readers look at: unknown, B+trees, inodes, links, directories (block, data, leaf, node) and superblocks.
+/// Types that readers need: unknown, B+trees, inodes, links, directories (block, data, leaf, node) and superblocks.
 const WANTED_TYPES: u32 =
     1 << 0 | 1 << BTREE | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 13 | 1 << 14 | 1 << 15 | 1 << 18;
 /// `XFS_BLF_DATAMAP_SIZE`: words of the map.
 const MOST_WORDS: usize = 17;
-/// Bytes of buffers that may get a new checksum, for each byte of memory that a replay may need: as many as blocks of 4
-/// KiB have of which a single chunk was changed, and more.
+/// Bytes of buffers that may get a new checksum, per byte of memory that a replay may use: enough for blocks of 4 KiB
+/// in which only one chunk changed, with some to spare.
 const SEALED: usize = 32;
-/// Sectors of the largest buffer: of 64 KiB.
+/// Sectors of the largest buffer, 64 KiB.
 const MOST_SECTORS: u16 = 128;
 
 /// The fixed part of `struct xfs_buf_log_format`.
@@ -44,32 +44,32 @@ struct Raw {
     blf_map_size: U32,
 }
 
-/// A buffer that a transaction has changed or freed.
+/// A buffer that a transaction changed or freed.
 #[derive(Clone, Copy, Debug)]
 pub struct Buffer {
     /// Where it is.
-    pub place: Place,
+    pub range: BufferRange,
     flags: u16,
 }
 
-/// First sector and length in sectors of a buffer. The same sectors may be in another one once they were freed.
+/// First sector and length of a buffer. Once freed, the same sectors may become part of another buffer.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct BufferRange {
     /// The first sector.
     pub sector: Sector,
     /// How many.
     pub length: u16,
 }
 
-impl Place {
-    /// Its bytes; none where it is larger than any buffer.
+impl BufferRange {
+    /// Its length in bytes; `None` if it exceeds the largest buffer.
     fn bytes(self) -> Option<usize> {
         let length = usize::from(self.length);
         // Cannot saturate: 16 bits of sectors of 512 bytes.
         (1..=MOST_SECTORS).contains(&self.length).then(|| length.saturating_mul(SECTOR))
     }
 
-    /// Both in one number, by which buffers are told apart; no device has so many sectors that one gets lost.
+    /// Both in one number, which identifies the buffer; no device has so many sectors that bits get lost.
     pub fn key(self) -> u64 {
         self.sector.0 << 8 | u64::from(self.length & 0xff)
     }
@@ -81,19 +81,19 @@ impl Place {
 }
 
 impl Buffer {
-    /// What the format structure of an item says.
+    /// The buffer in the format structure of an item.
     pub fn parse(format: &[u8]) -> Option<Self> {
         let (raw, _) = Raw::ref_from_prefix(format).ok()?;
-        let place = Place { sector: Sector(raw.blf_blkno.get()), length: raw.blf_len.get() };
-        Some(Self { place, flags: raw.blf_flags.get() })
+        let range = BufferRange { sector: Sector(raw.blf_blkno.get()), length: raw.blf_len.get() };
+        Some(Self { range, flags: raw.blf_flags.get() })
     }
 
-    /// The buffer was freed: what was changed in it before does not count.
+    /// Whether the buffer was freed: then earlier changes of it do not count.
     pub fn is_cancel(self) -> bool {
         self.flags & CANCEL != 0
     }
 
-    /// Its content matters to readers.
+    /// Whether readers need its content.
     pub fn is_wanted(self) -> bool {
         self.flags & INODES == 0 && WANTED_TYPES >> self.kind() & 1 != 0
     }
@@ -104,24 +104,24 @@ impl Buffer {
 }
 
 impl Replay<'_> {
-    /// Lays the regions of a buffer over the device, unless what is there is as new.
+    /// Applies an item's changes of a buffer to the overlay, unless the buffer on the device is at least as new.
     pub fn buffer(&mut self, item: &Item, lsn: Lsn) -> Outcome<()> {
         let Some(buffer) = Buffer::parse(item.format()) else {
             let found = to_u64(item.format().len());
             return Err(corrupt(Fault::Truncated, "xfs_buf_log_format", self.offset, found));
         };
-        if self.is_cancelled(buffer.place) {
+        if self.is_cancelled(buffer.range) {
             return Ok(());
         }
-        let (key, start) = (buffer.place.key(), buffer.place.sector.offset());
-        let Some(length) = buffer.place.bytes() else {
-            let found = buffer.place.length;
+        let (key, start) = (buffer.range.key(), buffer.range.sector.offset());
+        let Some(length) = buffer.range.bytes() else {
+            let found = buffer.range.length;
             return Err(corrupt(Fault::Range, "xfs_buf_log_format.blf_len", self.offset, found.into()));
         };
         let mut first = [0; SECTOR];
         self.read(start, &mut first)?;
         let is_newer = match self.buffers.get(key) {
-            // What was replayed so far may have been of the same record.
+            // Changes replayed before may be from the same record, with the same number.
             Some(replayed) => Lsn(replayed) > lsn,
             None => self.lsn_of(&first).is_some_and(|on_disk| on_disk >= lsn),
         };
@@ -129,7 +129,7 @@ impl Replay<'_> {
         let wrong = || corrupt(Fault::Inconsistent, "xfs_buf_log_format.blf_data_map", at, start);
         let map = Chunks::of(item.format()).ok_or_else(wrong)?;
         let head = item.region(1).filter(|_| map.has(0)).unwrap_or(&first);
-        // Trees of free space and the like have the same type as those of files.
+        // The type is the same for trees of files and for others, such as those of free space.
         if is_newer || buffer.kind() == BTREE && !head.starts_with(&BMAP_MAGIC) {
             return Ok(());
         }
@@ -137,9 +137,9 @@ impl Replay<'_> {
         for number in 1.. {
             let Some(first) = map.find(chunk, true) else { break };
             let end = map.find(first, false).unwrap_or(usize::MAX).min(bits);
-            // A run of chunks is several regions where memory was not contiguous.
+            // A run of chunks is split into several regions where Linux's memory was not contiguous.
             let region = item.region(number).unwrap_or_default();
-            // Saturates where the first change is behind the buffer's end: no chunk of it changes, which is refused.
+            // Saturates if the first change is past the buffer's end: then no chunk changes, which is refused.
             let count = end.saturating_sub(first).min(region.len() / CHUNK);
             if count == 0 {
                 return Err(wrong());
@@ -153,16 +153,16 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// The number of the last change that is in a block of metadata. A block without such a number has none, and one of
-    /// another filesystem does not count.
+    /// The number of the last change, as a block of metadata stores it; `None` if the block stores none, or belongs to
+    /// another filesystem.
     fn lsn_of(&self, block: &[u8]) -> Option<Lsn> {
         let layout = self.layout_of(block)?;
         let lsn = u64::from_be_bytes(*block.get(layout.lsn.into()..)?.first_chunk()?);
         (lsn != 0 && lsn != u64::MAX).then_some(Lsn(lsn))
     }
 
-    /// What a block of metadata of this filesystem is laid out as. The second piece of a folder's block may begin with
-    /// anything, its magic number, too.
+    /// The layout of a block of this filesystem's metadata. The UUID is checked because the second part of a directory
+    /// block may begin with anything, even a magic number.
     fn layout_of(&self, block: &[u8]) -> Option<&'static Layout> {
         let layout = Layout::of(block)?;
         let geometry = self.geometry;
@@ -170,25 +170,26 @@ impl Replay<'_> {
         block.get(layout.uuid.into()..)?.starts_with(&owner).then_some(layout)
     }
 
-    /// Gives all changed buffers the number of their last transaction and a checksum, as Linux does in writing them.
+    /// Writes the number of the last transaction and a new checksum to all changed buffers, as Linux does on
+    /// write-back.
     pub fn seal(&mut self) -> Outcome<()> {
         // Cannot saturate: `most` is at most `MOST_MEMORY`, and the low byte of no key is 255, which is more than
         // `MOST_SECTORS`.
         let (mut from, mut left) = (0, self.most.saturating_mul(SEALED));
         while let Some((key, lsn)) = self.buffers.next(from) {
             from = key.saturating_add(1);
-            let place = Place::from_key(key);
-            let mut bytes = vec![0; place.bytes().unwrap_or(0)];
+            let range = BufferRange::from_key(key);
+            let mut bytes = vec![0; range.bytes().unwrap_or(0)];
             let rest = left.checked_sub(bytes.len());
-            left = rest.ok_or_else(|| unsupported("a log that changes so many large blocks"))?;
-            self.read(place.sector.offset(), &mut bytes)?;
+            left = rest.ok_or_else(|| unsupported("a log that changes too many large blocks"))?;
+            self.read(range.sector.offset(), &mut bytes)?;
             let Some(layout) = self.layout_of(&bytes) else { continue };
             put(&mut bytes, layout.lsn.into(), &lsn.to_be_bytes());
             seal(&mut bytes, layout.crc.into());
-            // Both are in the same one.
+            // Number and checksum are in the same chunk.
             let number = usize::from(layout.lsn) / CHUNK;
             if let Some(chunk) = bytes.as_chunks::<CHUNK>().0.get(number) {
-                let start = place.sector.offset().wrapping_add(to_u64(number.wrapping_mul(CHUNK)));
+                let start = range.sector.offset().wrapping_add(to_u64(number.wrapping_mul(CHUNK)));
                 self.write(start, chunk)?;
                 self.limit(0)?;
             }
@@ -197,7 +198,7 @@ impl Replay<'_> {
     }
 }
 
-/// Puts the checksum of all bytes, its own four as zeros, to where it belongs.
+/// Writes to `at` the checksum of all bytes, with the checksum field counted as zeros.
 pub fn seal(bytes: &mut [u8], at: usize) {
     put(bytes, at, &[0; 4]);
     let crc = !crc32c(!0, bytes);
@@ -210,7 +211,7 @@ pub fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
     }
 }
 
-/// The map of a buffer's chunks that are in the log.
+/// The bitmap of a buffer's chunks that are in the log.
 struct Chunks<'a>(&'a [[u8; 4]]);
 
 impl<'a> Chunks<'a> {
@@ -224,17 +225,17 @@ impl<'a> Chunks<'a> {
         self.0.get(chunk / 32).is_some_and(|word| u32::from_le_bytes(*word) >> (chunk % 32) & 1 != 0)
     }
 
-    /// The first chunk from this one on that is, or is not, in the log.
+    /// The first chunk, starting at `from`, that is (or is not) in the log.
     fn find(&self, from: usize, is_there: bool) -> Option<usize> {
         (from..MOST_WORDS * 32).find(|chunk| self.has(*chunk) == is_there)
     }
 }
 
-/// Where blocks of version 5 with one of these magic numbers have their last change's number, checksum and filesystem.
+/// Where the blocks of version 5 with certain magic numbers store their last change's number, checksum and UUID.
 struct Layout {
     /// Offset of the magic number.
     at: u8,
-    /// Bytes of one of them.
+    /// Bytes of one magic number.
     size: u8,
     magics: &'static [u8],
     lsn: u8,
@@ -245,7 +246,7 @@ struct Layout {
 const BMAP_MAGIC: [u8; 4] = *b"BMA3";
 const SUPERBLOCK: &[u8] = b"XFSB";
 
-/// Of xfs_format.h and xfs_da_format.h: `xfs_btree_block` in its long and its short form, `xfs_dir3_blk_hdr`,
+/// From xfs_format.h and xfs_da_format.h: `xfs_btree_block` with long and with short pointers, `xfs_dir3_blk_hdr`,
 /// `xfs_da3_blkinfo`, `xfs_dsymlink_hdr`, `xfs_dsb`.
 const LAYOUTS: &[Layout] = &[
     Layout { at: 0, size: 4, magics: &BMAP_MAGIC, lsn: 32, crc: 64, uuid: 40 },

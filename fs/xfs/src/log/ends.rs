@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Head and tail of the log: `xlog_find_tail` of fs/xfs/xfs_log_recover.c.
 //!
-//! The head is where the next record would go. Cycles say where it is to the block: those of blocks before it are one
-//! above those of blocks behind it. Up to eight records may be under way when power fails, in any order, so that the
-//! first one of them that is not there, or not whole, is where the log ends.
+//! The head is where the next record would be written. Cycle numbers locate it to the block: blocks before the head
+//! have a cycle one higher than those after it. Up to eight records may be in flight when power fails, and complete in
+//! any order; so the log ends at the first of them that is missing or incomplete.
 
 use core::ops::ControlFlow;
 
@@ -15,33 +15,33 @@ use super::{
     ring::{LogBlock, Ring},
 };
 
-/// `XLOG_MAX_ICLOGS`: records that may be under way.
-const UNDER_WAY: u32 = 8;
-/// `XLOG_TOTAL_REC_SHIFT`: blocks of so many records of the largest size.
-const WINDOW: u32 = UNDER_WAY * 512;
-/// Blocks in which a record is looked for at first. Most are short, and so is that of an unmounted filesystem.
+/// `XLOG_MAX_ICLOGS`: records that may be in flight.
+const IN_FLIGHT: u32 = 8;
+/// `XLOG_TOTAL_REC_SHIFT`: blocks of that many records of the largest size.
+const WINDOW: u32 = IN_FLIGHT * 512;
+/// Blocks that are searched for a record at first. Most records are short, as is that of an unmount.
 const SHORT: u32 = 32;
 
-/// From where to where the log is to be replayed.
+/// The part of the log to replay.
 pub struct Ends {
-    /// The first record that may not have reached its place.
+    /// The first record whose changes may not be on the device yet.
     pub tail: LogBlock,
-    /// Behind the last record.
+    /// The block after the last record.
     pub head: LogBlock,
-    /// Blocks that may have been under way at the head.
-    pub under_way: u32,
-    /// What the number of the next record would be: no block on the device has a higher one.
+    /// Blocks that may have been in flight at the head.
+    pub in_flight: u32,
+    /// The number that the next record would have: no block on the device has a higher one.
     pub newest: Lsn,
 }
 
-/// Both ends; none where the log is clean.
+/// Finds both ends; `None` if the log is clean.
 ///
 /// # Errors
-/// `Corrupt` where there is no log, that of another filesystem, or no last record.
+/// `Corrupt` if there is no log, one of another filesystem, or no last record.
 pub fn find(ring: &Ring<'_>, geometry: &Geometry) -> Outcome<Option<Ends>> {
     let Some(cycles) = Cycles::of(ring)? else { return Ok(None) };
     let mut head = cycles.guess(ring)?;
-    // An unmounted filesystem's log was idle when its last record was written: there are no gaps to look for.
+    // When a filesystem is unmounted, its last record is written alone: there are no gaps to look for.
     if let Some(last) = last(ring, head)?
         && is_clean(ring, geometry, &last, head)?
     {
@@ -49,7 +49,7 @@ pub fn find(ring: &Ring<'_>, geometry: &Geometry) -> Outcome<Option<Ends>> {
     }
     head = cycles.head(ring, head)?;
     let mut last = required(ring, head)?;
-    for correct in [without_cut_off, without_damaged] {
+    for correct in [without_truncated, without_damaged] {
         head = correct(ring, geometry, &last, head)?;
         last = required(ring, head)?;
         if is_clean(ring, geometry, &last, head)? {
@@ -61,21 +61,21 @@ pub fn find(ring: &Ring<'_>, geometry: &Geometry) -> Outcome<Option<Ends>> {
         return Err(corrupt(Fault::Range, "xlog_rec_header.h_tail_lsn", offset, last.tail.into()));
     }
     let tail = LogBlock(last.tail);
-    // As Linux has it: nothing is to be done.
+    // Nothing to replay, as in Linux.
     if tail == head {
         return Ok(None);
     }
     let tail = nth_header(ring, tail, head, 1)?;
-    // What saturates is more than `WINDOW`, which is the most there is.
-    let under_way = last.size.div_ceil(512).saturating_mul(UNDER_WAY).min(WINDOW);
+    // What saturates is more than `WINDOW`, which is the limit.
+    let in_flight = last.size.div_ceil(512).saturating_mul(IN_FLIGHT).min(WINDOW);
     let newest = last.lsn.with_block(head.0);
-    Ok(Some(Ends { tail, head, under_way, newest }))
+    Ok(Some(Ends { tail, head, in_flight, newest }))
 }
 
-/// The `count`th record from `from` on, before the head.
+/// The `count`th record at or after `from`, before the head.
 ///
 /// # Errors
-/// `Corrupt` where there are fewer.
+/// `Corrupt` if there are fewer.
 pub fn nth_header(ring: &Ring<'_>, from: LogBlock, head: LogBlock, mut count: u32) -> Outcome<LogBlock> {
     let mut found = None;
     ring.each(from, ring.distance(from, head), &mut |at, block| {
@@ -89,7 +89,7 @@ pub fn nth_header(ring: &Ring<'_>, from: LogBlock, head: LogBlock, mut count: u3
     found.ok_or_else(|| missing(ring, from))
 }
 
-/// The last record before `head`, if a record starts in any of the blocks before it.
+/// The last record before `head`; `None` if no record starts in the blocks before it.
 fn last(ring: &Ring<'_>, head: LogBlock) -> Outcome<Option<Header>> {
     for count in [SHORT, u32::try_from(MOST_BLOCKS).unwrap_or(SHORT)] {
         let count = count.min(ring.blocks);
@@ -113,37 +113,37 @@ fn missing(ring: &Ring<'_>, at: LogBlock) -> Failure {
     corrupt(Fault::Magic, "xlog_rec_header.h_magicno", ring.offset(at), at.0.into())
 }
 
-/// Whether the filesystem was unmounted: the last record says so, and nothing is behind it.
+/// Whether the filesystem was unmounted: the last record says so, and nothing follows it.
 fn is_clean(ring: &Ring<'_>, geometry: &Geometry, last: &Header, head: LogBlock) -> Outcome<bool> {
     if ring.distance(last.at, head) != last.blocks() || !ring.is_unmount(last)? {
         return Ok(false);
     }
-    // The log may be older than the filesystem. IRIX wrote no identifier.
+    // A log may be older than its filesystem. IRIX wrote no UUID.
     if last.uuid != geometry.uuid && last.uuid != [0; 16] {
         return Err(last.is_foreign(ring));
     }
     Ok(true)
 }
 
-/// The head before a last record of which not all blocks are there.
-fn without_cut_off(ring: &Ring<'_>, _: &Geometry, last: &Header, head: LogBlock) -> Outcome<LogBlock> {
+/// Moves the head before the last record if that is truncated.
+fn without_truncated(ring: &Ring<'_>, _: &Geometry, last: &Header, head: LogBlock) -> Outcome<LogBlock> {
     Ok(if ring.distance(last.at, head) == last.blocks() { head } else { last.at })
 }
 
-/// The head before the first damaged one of those records that may have been under way.
+/// Moves the head before the first damaged record among those that may have been in flight.
 fn without_damaged(ring: &Ring<'_>, geometry: &Geometry, last: &Header, head: LogBlock) -> Outcome<LogBlock> {
     if !geometry.is_v5 {
         return Ok(head);
     }
-    let first = first_under_way(ring, head, last)?;
+    let first = first_in_flight(ring, head, last)?;
     Ok(ring.walk(first, head, &mut |_, _| Ok(()))?.unwrap_or(head))
 }
 
-/// The first of the last eight records, none of them before the tail.
-fn first_under_way(ring: &Ring<'_>, head: LogBlock, last: &Header) -> Outcome<LogBlock> {
+/// The first of the last eight records, but none before the tail.
+fn first_in_flight(ring: &Ring<'_>, head: LogBlock, last: &Header) -> Outcome<LogBlock> {
     let mut first = last.at;
     let most = if last.tail < ring.blocks { ring.distance(LogBlock(last.tail), head) } else { 0 };
-    for _ in 1..UNDER_WAY {
+    for _ in 1..IN_FLIGHT {
         let Some(header) = self::last(ring, first)? else { break };
         let distance = ring.distance(header.at, head);
         if distance > most || distance <= ring.distance(first, head) {
@@ -154,19 +154,19 @@ fn first_under_way(ring: &Ring<'_>, head: LogBlock, last: &Header) -> Outcome<Lo
     Ok(first)
 }
 
-/// The cycles of the first and the last block.
+/// The cycle numbers of the first and the last block.
 struct Cycles {
     first: u32,
     last: u32,
 }
 
 impl Cycles {
-    /// None where the log was never written.
+    /// `None` if the log was never written.
     fn of(ring: &Ring<'_>) -> Outcome<Option<Self>> {
         let first = cycle(ring, 0)?;
         // Cannot saturate: a ring has at least four blocks.
         let last = cycle(ring, ring.blocks.saturating_sub(1))?;
-        // Whatever it is, it is no log.
+        // No log looks like this.
         if last == 0 && first > 1 {
             let offset = ring.offset(LogBlock(0));
             return Err(corrupt(Fault::Inconsistent, "xlog_rec_header.h_cycle", offset, first.into()));
@@ -174,7 +174,7 @@ impl Cycles {
         Ok((first != 0).then_some(Self { first, last }))
     }
 
-    /// A block where the cycle steps back, behind the last of the ring if it does nowhere.
+    /// Estimates the head: a block where the cycle number steps back, or the first if it never does.
     fn guess(&self, ring: &Ring<'_>) -> Outcome<LogBlock> {
         if self.first == self.last {
             return Ok(LogBlock(0));
@@ -190,7 +190,7 @@ impl Cycles {
         }
     }
 
-    /// The first block behind the last written one without a gap, near `guess`.
+    /// The first block after the last one that was written without a gap, near `guess`.
     fn head(&self, ring: &Ring<'_>, guess: LogBlock) -> Outcome<LogBlock> {
         let window = WINDOW.min(ring.blocks);
         let (guess, old) = match self.first == self.last {

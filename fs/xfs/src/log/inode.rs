@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Items that say what changed in an inode, and those that make new ones: fs/xfs/xfs_inode_item_recover.c and
+//! Log items with the changes of an inode, and those that create inodes: fs/xfs/xfs_inode_item_recover.c and
 //! xfs_icreate_item.c.
 
 use alloc::vec;
@@ -12,26 +12,26 @@ use zerocopy::{
 
 use super::{
     Geometry, Lsn, Outcome, Sector,
-    buffer::{Place, put, seal},
+    buffer::{BufferRange, put, seal},
     corrupt,
     replay::Replay,
     transaction::Item,
     word,
 };
 
-/// `XFS_ILOG_DDATA`, `XFS_ILOG_DEXT`, `XFS_ILOG_DBROOT`: the data fork is in the item. Those of the attribute fork are
+/// `XFS_ILOG_DDATA`, `XFS_ILOG_DEXT`, `XFS_ILOG_DBROOT`: the item has the data fork. The bits of the attribute fork are
 /// the same, shifted.
 const FORK: u32 = 0xe;
 const FORK_ROOT: u32 = 0x8;
 const ATTRIBUTES_SHIFT: u32 = 5;
 /// `XFS_ILOG_DEV`
 const DEVICE: u32 = 0x10;
-/// `XFS_ILOG_DOWNER`: the blocks of the data fork's tree may still name another inode.
+/// `XFS_ILOG_DOWNER`: the blocks of the data fork's tree may name another inode as their owner.
 const OWNER: u32 = 0x200;
 /// Offset of `ilf_fields`.
 const FIELDS_AT: usize = 4;
 
-/// Bytes of `struct xfs_dinode`, behind which the data fork begins, and of `struct xfs_log_dinode`.
+/// Bytes of `struct xfs_dinode`, after which the data fork begins, and of `struct xfs_log_dinode`.
 const CORE: usize = 176;
 /// `XFS_DINODE_MAGIC`, and offsets in both structures.
 const MAGIC: [u8; 2] = *b"IN";
@@ -43,21 +43,21 @@ const NEXT_UNLINKED: usize = 96;
 const CRC: usize = 100;
 const LSN: usize = 112;
 const FLAGS2: usize = 120;
-/// Bytes of each field up to the identifier: the log has their numbers in the processor's order. Twelve are padding.
+/// Bytes of each field up to the UUID: the log stores them in the processor's byte order. Twelve bytes are padding.
 const WIDTHS: &[u8] =
     &[2, 2, 1, 1, 2, 4, 4, 4, 2, 2, 8, 8, 8, 8, 8, 8, 4, 4, 2, 1, 1, 4, 2, 2, 4, 4, 4, 8, 8, 8, 4, 12, 8, 8];
-/// `XFS_DIFLAG2_BIGTIME`: a time is one number, else two.
+/// `XFS_DIFLAG2_BIGTIME`: a time is one number instead of two.
 const BIG_TIME: u8 = 8;
 /// `XFS_DINODE_FMT_BTREE`
 const BTREE: u8 = 3;
-/// Bytes of `struct xfs_btree_block` in its long form, of `xfs_bmdr_block`, and of a key and its pointer.
+/// Bytes of `struct xfs_btree_block` with long pointers, of `xfs_bmdr_block`, and of a key with its pointer.
 const TREE_HEADER: usize = 72;
 const ROOT_HEADER: usize = 4;
 const RECORD: usize = 16;
 /// `XFS_INODES_PER_CHUNK`
 const CHUNK_INODES: u64 = 64;
 
-/// The last fields of `struct xfs_inode_log_format`; before them, 64-bit Linux has four bytes more than others.
+/// The last fields of `struct xfs_inode_log_format`; before them, 64-bit Linux has four bytes more than 32-bit Linux.
 #[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 struct Raw {
@@ -86,7 +86,7 @@ struct RawCreate {
 }
 
 impl Replay<'_> {
-    /// Lays an inode over the device, unless the one there is newer.
+    /// Applies an item's changes of an inode to the overlay, unless the inode on the device is newer.
     pub fn inode(&mut self, item: &Item, lsn: Lsn) -> Outcome<()> {
         let format = item.format();
         let raw = START.iter().find_map(|start| Raw::ref_from_bytes(format.get(*start..)?).ok());
@@ -95,12 +95,12 @@ impl Replay<'_> {
             let found = u64::try_from(format.len()).unwrap_or(0);
             return Err(corrupt(Fault::Truncated, "xfs_inode_log_format", self.offset, found));
         };
-        let place = Place { sector: Sector(raw.ilf_blkno.get()), length };
-        if self.is_cancelled(place) {
+        let buffer = BufferRange { sector: Sector(raw.ilf_blkno.get()), length };
+        if self.is_cancelled(buffer) {
             return Ok(());
         }
-        // What saturates is past the end of every device: `check_bounds` refuses to read and to write there.
-        let start = place.sector.offset().saturating_add(raw.ilf_boffset.get().into());
+        // What saturates is past the end of every device: `check_bounds` refuses reads and writes there.
+        let start = buffer.sector.offset().saturating_add(raw.ilf_boffset.get().into());
         let mut inode = vec![0; usize::try_from(self.geometry.inode_size).unwrap_or(0)];
         if self.is_new(start, inode.len()) {
             put(&mut inode, 0, &MAGIC);
@@ -115,7 +115,7 @@ impl Replay<'_> {
         if fields & OWNER != 0 {
             self.intents.change_owner(raw.ilf_ino.get())?;
         }
-        // Several transactions of one record have the same number.
+        // Several transactions in one record have the same number.
         let on_disk = inode.get(LSN..).and_then(|rest| rest.first_chunk().copied()).map(u64::from_be_bytes);
         if on_disk.is_some_and(|on_disk| on_disk != u64::MAX && Lsn(on_disk) > lsn) {
             return Ok(());
@@ -147,7 +147,7 @@ impl Replay<'_> {
         }
         let in_block = u64::from(block_size / 512);
         // The first sum is of a product of 32-bit numbers and a third. A sector that saturates is past the end of every
-        // device, which `check_bounds` refuses; all sums below are of what it has let pass.
+        // device, which `check_bounds` refuses; it has accepted the range of all sums below.
         let first = group.saturating_mul(self.geometry.group_blocks.into()).saturating_add(block);
         let sector = Sector(first.saturating_mul(in_block));
         let (start, inode_size) = (sector.offset(), self.geometry.inode_size);
@@ -156,11 +156,11 @@ impl Replay<'_> {
         let length = u16::try_from(cluster.saturating_mul(in_block)).unwrap_or(u16::MAX);
         for at in (0..blocks).step_by(usize::try_from(cluster).unwrap_or(usize::MAX).max(1)) {
             let sector = Sector(sector.0.saturating_add(at.saturating_mul(in_block)));
-            if self.is_cancelled(Place { sector, length }) {
+            if self.is_cancelled(BufferRange { sector, length }) {
                 return Ok(());
             }
         }
-        // What they are at first nobody sees: a name leads to those only that transactions change later on.
+        // Their first content does not matter: names lead only to inodes that later transactions write.
         for inode in 0..raw.icl_count.get() {
             let at = u64::from(inode).saturating_mul(inode_size.into());
             self.created.entry(start.saturating_add(at), 0)?;
@@ -170,9 +170,9 @@ impl Replay<'_> {
     }
 }
 
-/// Blocks of the buffers that inodes are read and written in: `M_IGEO(mp)->blocks_per_cluster`.
+/// Blocks of the buffers in which inodes are read and written: `M_IGEO(mp)->blocks_per_cluster`.
 fn cluster_blocks(geometry: &Geometry) -> u64 {
-    /// `XFS_INODE_BIG_CLUSTER_SIZE`, which is scaled as inodes are to the smallest ones.
+    /// `XFS_INODE_BIG_CLUSTER_SIZE`, which is scaled by the ratio of the inode size to the smallest one.
     const CLUSTER: u64 = 8192;
     let blocks = |bytes: u64| bytes.checked_div(geometry.block_size.into()).unwrap_or(0);
     // Cannot saturate: inodes have at most 2048 bytes.
@@ -181,7 +181,7 @@ fn cluster_blocks(geometry: &Geometry) -> u64 {
     blocks(if is_aligned { scaled } else { CLUSTER }).max(1)
 }
 
-/// The inode with what the item has of it; none where that does not fit.
+/// Merges an item's changes into the inode; `None` if they do not fit.
 fn merge(inode: &mut [u8], item: &Item, lsn: Lsn, device: u32) -> Option<()> {
     let mut core = to_disk(item.region(1)?.first_chunk()?)?;
     put(&mut core, NEXT_UNLINKED, inode.get(NEXT_UNLINKED..CRC)?);
@@ -210,7 +210,7 @@ fn merge(inode: &mut [u8], item: &Item, lsn: Lsn, device: u32) -> Option<()> {
         let logged = item.region(region)?;
         match fields & FORK_ROOT != 0 {
             true if core.get(format) == Some(&BTREE) => put_root(fork, logged)?,
-            // Of the trees of realtime metadata, which nobody reads.
+            // Trees of realtime metadata, which nothing reads.
             true => {}
             false => fork.get_mut(..logged.len())?.copy_from_slice(logged),
         }
@@ -220,13 +220,13 @@ fn merge(inode: &mut [u8], item: &Item, lsn: Lsn, device: u32) -> Option<()> {
     Some(())
 }
 
-/// `struct xfs_log_dinode` as `struct xfs_dinode`.
+/// Converts `struct xfs_log_dinode` to `struct xfs_dinode`.
 fn to_disk(logged: &[u8; CORE]) -> Option<[u8; CORE]> {
     let mut core = *logged;
     let has_big_time = logged.get(FLAGS2)? & BIG_TIME != 0;
     let mut at = 0usize;
     for width in WIDTHS {
-        // A time that is two numbers.
+        // Without bigtime, a time is two numbers.
         let parts: &[usize] = match *width {
             8 if !has_big_time && TIMES.contains(&at) => &[4, 4],
             width => &[width.into()],
@@ -241,7 +241,7 @@ fn to_disk(logged: &[u8; CORE]) -> Option<[u8; CORE]> {
     Some(core)
 }
 
-/// A tree's root, which the log has as a block of its own, as it is in an inode.
+/// Writes the root of a tree, which the log stores as a block, in the form that it has in an inode.
 fn put_root(fork: &mut [u8], block: &[u8]) -> Option<()> {
     let (header, records) = block.split_first_chunk::<TREE_HEADER>()?;
     let [_, _, _, _, level @ .., a, b] = *header.first_chunk::<8>()?;

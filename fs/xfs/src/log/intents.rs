@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What transactions began and did not finish: fs/xfs/xfs_bmap_item.c and xfs_exchmaps_item.c.
+//! Operations that were begun and not finished: fs/xfs/xfs_bmap_item.c and xfs_exchmaps_item.c.
 //!
-//! A change that needs several transactions logs what is left to do as an intent, and later a "done" item with the
-//! intent's number. Most concern what no reader looks at. The others say where a file's blocks are: a write to a shared
+//! An operation that needs several transactions logs the rest of its work as an intent, and later a "done" item with
+//! the intent's number. Most intents concern what no reader needs. The others map a file's blocks: a write to a shared
 //! block first removes the old mapping and then adds the new one, and two files can exchange their blocks.
 
-use alloc::vec::Vec;
+use alloc::{format, vec::Vec};
 
 use filesystem::Fault;
 use zerocopy::{
@@ -15,9 +15,9 @@ use zerocopy::{
 
 use super::{Outcome, corrupt, too_much, unsupported};
 
-/// Intents that may be open, more than Linux ever has; and exchanges among them.
+/// The most open intents, more than Linux ever has; below, the most exchanges among them.
 const MOST: usize = 512;
-/// Files that xfs_fsr has put together and whose blocks have not been written since.
+/// The most files that xfs_fsr defragmented and whose blocks were not written since.
 const MOST_OWNERS: usize = 4096;
 const MOST_EXCHANGES: usize = 8;
 /// `XFS_BMAP_MAP` and `XFS_BMAP_UNMAP`, in the low byte of `me_flags`.
@@ -63,21 +63,21 @@ struct RawExchange {
     xmi_isize: [U64; 2],
 }
 
-/// Intents of files' mappings that were not finished, in their order.
+/// Unfinished intents that map files' blocks, in log order.
 #[derive(Debug, Default)]
 pub struct Intents {
     list: Vec<(u64, Intent)>,
-    /// Inodes that got the tree of another one.
+    /// Inodes that got the block tree of another inode.
     owners: Vec<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Intent {
-    /// Blocks of a file are somewhere else, or nowhere.
+    /// Blocks of a file move, or are unmapped.
     Map { inode: u64, file_block: u64, blocks: u64, to: Mapped },
     /// Two files, or two parts of one, exchange blocks.
     Exchange(Exchange),
-    /// Of attributes.
+    /// Concerns attributes.
     Ignored,
 }
 
@@ -86,38 +86,38 @@ struct Exchange {
     inodes: [u64; 2],
     file_blocks: [u64; 2],
     blocks: u64,
-    /// Only those that the first file has written.
+    /// Exchanges only blocks that are written in the first file.
     only_written: bool,
-    /// Of the files in the end.
+    /// The new sizes of the files.
     sizes: Option<[u64; 2]>,
 }
 
 /// Where a file's block is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Mapped {
-    /// In this block of the filesystem (`xfs_fsblock_t`); one that was only reserved reads as zeros.
+    /// In this block of the filesystem (`xfs_fsblock_t`); an unwritten one reads as zeros.
     Block {
         /// The block.
         block: u64,
         /// It was never written.
         is_unwritten: bool,
     },
-    /// Nowhere: it reads as zeros.
+    /// In no block: it reads as zeros.
     Hole,
 }
 
-/// Yields where a block of an inode's data is by the inode's own extents, and for how many blocks from there on that
-/// holds, at least one.
+/// Returns where a block of an inode's data is according to the inode's own extents, and for how many blocks from there
+/// on that holds, at least one.
 pub type Own<'a> = dyn FnMut(u64, u64) -> Outcome<(Mapped, u64)> + 'a;
 
 impl Intents {
-    /// Whether nothing was left to do.
+    /// Whether nothing was left to finish.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty() && self.owners.is_empty()
     }
 
     /// Where block `file_block` of an inode's data is once all intents are finished, and for how many blocks from there
-    /// on that holds. `own` is asked for what an inode's extents say, perhaps for another inode than `inode`.
+    /// on that holds. `own` returns what an inode's extents say; it may be called for an inode other than `inode`.
     ///
     /// # Errors
     /// Those of `own`.
@@ -125,7 +125,7 @@ impl Intents {
         resolve(&self.list, inode, file_block, own)
     }
 
-    /// The inode's length in bytes, where an intent changes it.
+    /// The inode's new length in bytes, if an intent changes it.
     pub fn size(&self, inode: u64) -> Option<u64> {
         self.list.iter().rev().find_map(|(_, intent)| match intent {
             Intent::Exchange(exchange) => {
@@ -136,7 +136,7 @@ impl Intents {
         })
     }
 
-    /// Whether the blocks of the tree that the inode's data fork is may name another inode as their owner
+    /// Whether the tree blocks of the inode's data fork may name another inode as their owner
     /// (`xfs_bmbt_change_owner`).
     pub fn has_changed_owner(&self, inode: u64) -> bool {
         self.owners.binary_search(&inode).is_ok()
@@ -152,7 +152,7 @@ impl Intents {
         Ok(())
     }
 
-    /// An item that changes where a file's blocks are.
+    /// Adds an intent that maps or unmaps a file's blocks.
     pub(super) fn add_mapping(&mut self, format: &[u8], offset: u64) -> Outcome<()> {
         let fail = |fault, found| Err(corrupt(fault, "xfs_bui_log_format", offset, found));
         let Ok(raw) = RawMapping::ref_from_bytes(format) else {
@@ -175,7 +175,7 @@ impl Intents {
         self.add(raw.bui_id.get(), intent)
     }
 
-    /// An item that exchanges two files' blocks.
+    /// Adds an intent that exchanges the blocks of two files.
     pub(super) fn add_exchange(&mut self, format: &[u8], offset: u64) -> Outcome<()> {
         let Ok(raw) = RawExchange::ref_from_bytes(format) else {
             let found = u64::try_from(format.len()).unwrap_or(0);
@@ -187,7 +187,9 @@ impl Intents {
         }
         let open = self.list.iter().filter(|(_, intent)| matches!(intent, Intent::Exchange(_)));
         if open.count() >= MOST_EXCHANGES {
-            return Err(unsupported("so many unfinished exchanges of files' mappings"));
+            return Err(unsupported(format!(
+                "more than {MOST_EXCHANGES} unfinished exchanges of files' mappings"
+            )));
         }
         let exchange = Exchange {
             inodes: raw.xmi_inode.map(U64::get),
@@ -199,14 +201,14 @@ impl Intents {
         self.add(raw.xmi_id.get(), Intent::Exchange(exchange))
     }
 
-    /// Checks that no two exchanges are left that concern the same file: Linux holds its lock until one is finished.
-    /// Hence one exchange never leads to another, and [`Self::resolve`] looks through all intents twice at most.
+    /// Checks that no two exchanges concern the same file: Linux keeps its lock until an exchange is finished. Hence
+    /// one exchange never leads to another, and [`Self::resolve`] looks through all intents twice at most.
     pub(super) fn check(&self) -> Outcome<()> {
         let mut exchanged: Vec<u64> = Vec::new();
         for (_, intent) in &self.list {
             let Intent::Exchange(Exchange { inodes, .. }) = intent else { continue };
             if inodes.iter().any(|inode| exchanged.contains(inode)) {
-                return Err(unsupported("several unfinished exchanges of one file's mappings"));
+                return Err(unsupported("more than one unfinished exchange of a file's mappings"));
             }
             exchanged.extend(inodes);
         }
@@ -221,7 +223,7 @@ impl Intents {
         Ok(())
     }
 
-    /// An item that says that an intent is done: the number behind its first eight bytes.
+    /// Handles an item that says that an intent is done: the intent's number follows the first eight bytes.
     pub(super) fn done(&mut self, format: &[u8]) {
         let Some(id) = format.get(8..).and_then(|rest| rest.first_chunk().copied()) else { return };
         let id = u64::from_le_bytes(id);
@@ -231,8 +233,9 @@ impl Intents {
     }
 }
 
-/// [`Intents::resolve`], once these are finished. The last one that concerns a block decides; an exchange leads to
-/// another block, of which those before it decide. It calls itself for exchanges, [`MOST_EXCHANGES`] deep at most.
+/// [`Intents::resolve`], with only the intents in `list` finished. The last one that concerns a block decides; an
+/// exchange redirects to another block, for which the intents before it decide. Recurses for exchanges, at most
+/// [`MOST_EXCHANGES`] deep.
 fn resolve(
     list: &[(u64, Intent)],
     mut inode: u64,
@@ -255,7 +258,7 @@ fn resolve(
                 let [first, _] = exchange.inodes;
                 let [start, _] = exchange.file_blocks;
                 if exchange.only_written {
-                    // What saturates is behind all blocks that a file can have, which `own` refuses.
+                    // What saturates is past all blocks that a file can have, which `own` refuses.
                     let (mapped, run) = resolve(before, first, start.saturating_add(skip), own)?;
                     most = most.min(run);
                     if !matches!(mapped, Mapped::Block { is_unwritten: false, .. }) {
@@ -271,11 +274,11 @@ fn resolve(
     Ok((mapped, run.min(most)))
 }
 
-/// How far into `blocks` blocks from `start` on a block is, if it is one of them; `most` becomes how many further ones
-/// are as this one.
+/// The offset of `file_block` in the range of `blocks` blocks at `start`, if it is inside; limits `most` to the number
+/// of blocks for which the same answer holds.
 fn skip(file_block: u64, start: u64, blocks: u64, most: &mut u64) -> Option<u64> {
     let Some(skip) = file_block.checked_sub(start) else {
-        // Cannot saturate: `start` is the larger one, as was found just now.
+        // Cannot saturate: `start` is larger, as the subtraction above found.
         *most = start.saturating_sub(file_block).min(*most);
         return None;
     };
@@ -285,14 +288,14 @@ fn skip(file_block: u64, start: u64, blocks: u64, most: &mut u64) -> Option<u64>
 }
 
 impl Exchange {
-    /// How far into the exchange a block of an inode is, and which block of which inode takes its place.
+    /// The offset of an inode's block in the exchange, and the inode and block that take its place.
     fn counterpart(&self, inode: u64, file_block: u64, most: &mut u64) -> Option<(u64, (u64, u64))> {
         let ([first, second], [start, other]) = (self.inodes, self.file_blocks);
         for (owner, from, to) in [(first, start, (second, other)), (second, other, (first, start))] {
             if owner == inode
                 && let Some(skip) = skip(file_block, from, self.blocks, most)
             {
-                // What saturates is behind all blocks that a file can have, and refused by who reads the map.
+                // What saturates is past all blocks that a file can have, which the reader of the map refuses.
                 return Some((skip, (to.0, to.1.saturating_add(skip))));
             }
         }
@@ -304,7 +307,7 @@ impl Mapped {
     fn skip(self, blocks: u64) -> Self {
         match self {
             Self::Block { block, is_unwritten } => {
-                // What saturates is no block of the filesystem, which is checked before one is read.
+                // What saturates is not a block of the filesystem, which is checked before one is read.
                 Self::Block { block: block.saturating_add(blocks), is_unwritten }
             }
             Self::Hole => Self::Hole,
@@ -324,7 +327,7 @@ mod tests {
         Mapped::Block { block, is_unwritten: false }
     }
 
-    /// Inodes have block N of inode I at 1000 I + N; blocks from 50 on are holes.
+    /// Block N of inode I is at 1000 I + N; blocks from 50 on are holes.
     fn own(inode: u64, file_block: u64) -> Outcome<(Mapped, u64)> {
         match file_block {
             0..50 => Ok((block(inode * 1000 + file_block), 50 - file_block)),
@@ -413,7 +416,7 @@ mod tests {
         assert_eq!(file(&intents), expected);
         assert_eq!(intents.resolve(2, 49, &mut own).unwrap().0, block(1001));
         assert_eq!(intents.resolve(2, 50, &mut own).unwrap().0, Mapped::Hole);
-        // What comes before it counts for that.
+        // Intents before it apply to its source.
         let mut intents = Intents::default();
         intents.add_mapping(&mapping(1, [2, 50, 3, 5], 1), 0).unwrap();
         intents.add_mapping(&mapping(2, [2, 48, 1, 6], 1 | UNWRITTEN), 0).unwrap();

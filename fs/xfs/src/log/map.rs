@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A sorted map of numbers that only grows: a quarter of the code of `BTreeMap`.
+//! A sorted map of numbers without removal: a quarter of the code size of `BTreeMap`.
 
 use alloc::vec::Vec;
 
 use super::{Outcome, too_much};
 
-/// Entries of a page; when it is full, it becomes two.
+/// Entries of a page; a full page is split in two.
 const PAGE: usize = 512;
 
-/// Numbers by number.
+/// A map from numbers to numbers.
 #[derive(Default)]
 pub struct Map {
-    /// Sorted, and so is each; none is empty.
+    /// Sorted, as are the entries of each page; no page is empty.
     pages: Vec<Vec<(u64, u64)>>,
     len: usize,
 }
@@ -21,12 +21,12 @@ impl Map {
         self.len
     }
 
-    /// Bytes of memory that it needs.
+    /// Bytes of memory that it takes.
     pub fn memory(&self) -> usize {
         self.pages.len().wrapping_mul(PAGE.wrapping_mul(size_of::<(u64, u64)>()))
     }
 
-    /// The value of `key`, which is `value` where it had none.
+    /// The value of `key`, inserted as `value` if there was none.
     ///
     /// # Errors
     /// `NoMemory`
@@ -49,7 +49,7 @@ impl Map {
         self.next(key).filter(|(found, _)| *found == key).map(|(_, value)| value)
     }
 
-    /// The first entry whose key is at least this one.
+    /// The first entry with this key or a higher one.
     pub fn next(&self, key: u64) -> Option<(u64, u64)> {
         let page = self.page(key);
         let entries = self.pages.get(page)?;
@@ -58,14 +58,14 @@ impl Map {
         entries.get(at).or_else(next).copied()
     }
 
-    /// The page that has `key`, if any has it.
+    /// The page that has `key`, if any page does.
     fn page(&self, key: u64) -> usize {
         let starts_before = |page: &Vec<(u64, u64)>| page.first().is_some_and(|(first, _)| *first <= key);
-        // Saturates for what is less than all keys: it belongs to the first page.
+        // Saturates for a key below all others, which belongs to the first page.
         self.pages.partition_point(starts_before).saturating_sub(1)
     }
 
-    /// Makes two pages of this one, or the first page.
+    /// Splits this page in two, or adds the first page.
     fn add_page(&mut self, page: usize) -> Outcome<()> {
         let mut added = Vec::new();
         let all = self.len.wrapping_mul(size_of::<(u64, u64)>());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What the replay has changed, laid over the device.
+//! The changes of the replay, as an overlay over the device.
 
 use alloc::vec::Vec;
 
@@ -9,38 +9,38 @@ use super::{CHUNK, Outcome, map::Map, to_u64, too_much};
 
 /// Bytes of a chunk.
 const CHUNK_U64: u64 = 128;
-/// Chunks that memory is asked for at once.
+/// Chunks per memory allocation.
 const GROUP: usize = 512;
 
-/// Chunks that are not read from the device.
+/// Chunks that replace those of the device.
 ///
-/// They are as long as what the log has of a buffer, so that a replay needs hardly more memory than the log.
+/// Their size is the unit in which the log stores buffers, so that a replay needs hardly more memory than the log.
 #[derive(Default)]
 pub struct Overlay {
-    /// By number, where in `groups` they are.
+    /// Index into `groups`, by chunk number.
     index: Map,
     groups: Vec<Vec<[u8; CHUNK]>>,
 }
 
 impl Overlay {
-    /// Whether any of `length` bytes at `offset` was changed by the replay.
+    /// Whether the replay changed any of the `length` bytes at `offset`.
     ///
-    /// Checksums are right where a whole buffer of the log was changed. A directory block of several blocks that do not
-    /// follow each other is several buffers, and its checksum, over all of them, is not.
+    /// Checksums are recomputed per buffer of the log. A directory block whose filesystem blocks are not contiguous
+    /// consists of several buffers, so that its checksum, which covers all of them, is not recomputed.
     pub fn is_replayed(&self, offset: u64, length: usize) -> bool {
-        // Saturates past the end of every device, where nothing was changed, and for no bytes, which are told apart
+        // Saturates past the end of every device, where nothing was changed, and for a length of zero, which is handled
         // below.
         let last = offset.saturating_add(to_u64(length)).saturating_sub(1);
         let next = self.index.next(offset / CHUNK_U64);
         length > 0 && next.is_some_and(|(number, _)| number <= last / CHUNK_U64)
     }
 
-    /// Bytes of memory that it needs.
+    /// Bytes of memory that it takes.
     pub fn memory(&self) -> usize {
         self.groups.len().wrapping_mul(GROUP.wrapping_mul(CHUNK)).wrapping_add(self.index.memory())
     }
 
-    /// Reads from the device what was not changed.
+    /// Fills `buf` from the overlay and, where nothing was changed, from the device.
     ///
     /// # Errors
     /// Those of the device.
@@ -66,7 +66,7 @@ impl Overlay {
         Ok(())
     }
 
-    /// Changes whole chunks, from byte `offset` on.
+    /// Replaces whole chunks, from byte `offset` on.
     ///
     /// # Errors
     /// `NoMemory`
@@ -95,33 +95,33 @@ impl Overlay {
 }
 
 fn distance(from: u64, to: u64) -> usize {
-    // Cannot saturate: callers name the lower one first.
+    // Cannot saturate: callers pass the lower one first.
     usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX)
 }
 
-/// A device as it is after the replay of its log.
+/// A device with the changes that were replayed from its log.
 pub struct Replayed<D> {
     device: D,
     overlay: Overlay,
 }
 
 impl<D: BlockRead> Replayed<D> {
-    /// The device as it is.
+    /// The device without changes.
     pub fn new(device: D) -> Self {
         Self { device, overlay: Overlay::default() }
     }
 
-    /// The device with what the replay has changed.
+    /// The device with the changes of a replay.
     pub fn with(self, overlay: Overlay) -> Self {
         Self { device: self.device, overlay }
     }
 
-    /// Lays this over the device, and nothing else any more.
+    /// Replaces the overlay.
     pub fn set(&mut self, overlay: Overlay) {
         self.overlay = overlay;
     }
 
-    /// What the replay has changed.
+    /// The changes of the replay.
     pub fn overlay(&self) -> &Overlay {
         &self.overlay
     }

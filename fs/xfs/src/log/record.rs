@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Log records, each of one write: `xlog_rec_header` of fs/xfs/libxfs/xfs_log_format.h.
+//! Log records, each the result of one write: `xlog_rec_header` of fs/xfs/libxfs/xfs_log_format.h.
 //!
 //! ```text
 //! | header | more headers | operations ...                                 |
 //! |        | one per further 32 KiB of h_size | h_len bytes, padded to whole blocks |
 //! ```
-//! The first word of each block of operations is in the header, since the cycle takes its place.
+//! The cycle number replaces the first word of each block of operations; the header keeps the original word.
 
 use alloc::vec;
 use core::mem::offset_of;
@@ -29,22 +29,22 @@ const VERSIONS: u32 = 3;
 const VERSION_2: u32 = 2;
 /// `XLOG_MAX_RECORD_BSIZE`
 const MOST_BYTES: u32 = 256 << 10;
-/// `XLOG_HEADER_CYCLE_SIZE`: bytes whose first words one header has room for.
+/// `XLOG_HEADER_CYCLE_SIZE`: bytes of operations whose first words fit in one header.
 const CYCLE_BYTES: u32 = 32 << 10;
 /// `XLOG_CYCLE_DATA_SIZE`
 const CYCLE_WORDS: usize = 64;
-/// What the checksum covers of the first header: to the end of `h_pad0`, on 32-bit x86 to that of `h_size`.
+/// Bytes of the first header that the checksum covers: up to the end of `h_pad0`; on 32-bit x86, of `h_size`.
 const HEADER_SIZES: [usize; 2] = [offset_of!(Raw, h_reserved), offset_of!(Raw, h_pad0)];
-/// What it covers of the others: `XLOG_REC_EXT_SIZE`, a cycle and the words.
+/// Bytes of the other headers that it covers: `XLOG_REC_EXT_SIZE`, a cycle number and the words.
 const MORE_HEADER_SIZE: usize = MORE_WORDS_AT + 4 * CYCLE_WORDS;
 const MORE_WORDS_AT: usize = 4;
 const CRC_AT: usize = offset_of!(Raw, h_crc);
 const WORDS_AT: usize = offset_of!(Raw, h_cycle_data);
-/// Blocks of the largest record, with its headers: all of a buffer of 256 KiB, and some.
+/// Blocks of the largest record: a buffer of 256 KiB and its headers, with some to spare.
 pub const MOST_BLOCKS: usize = 520;
 /// `XLOG_FMT_LINUX_LE`
 pub const LITTLE_ENDIAN: u32 = 1;
-/// `oh_flags` of an operation, and the one that ends the log of an unmounted filesystem: `XLOG_UNMOUNT_TRANS`.
+/// `oh_flags` of an operation, and the flag of the one that ends the log on unmount: `XLOG_UNMOUNT_TRANS`.
 const FLAGS_AT: usize = 9;
 pub const UNMOUNT: u8 = 0x20;
 
@@ -71,22 +71,22 @@ struct Raw {
 
 const _: () = assert!(size_of::<Raw>() == SECTOR);
 
-/// What a record's header says.
+/// The values in a record's header.
 #[derive(Clone, Copy, Debug)]
 pub struct Header {
-    /// Where it is.
+    /// Its block in the log.
     pub at: LogBlock,
     /// Its number.
     pub lsn: Lsn,
-    /// Block of the first record that may not have reached its place: as many blocks from the log's start.
+    /// Block of the first record whose changes may not be on the device yet, counted from the log's start.
     pub tail: u32,
-    /// Operations.
+    /// The number of operations.
     pub operations: u32,
-    /// Byte order of what is in operations.
+    /// Byte order of the content of operations.
     pub format: u32,
-    /// The filesystem.
+    /// The filesystem's UUID.
     pub uuid: [u8; 16],
-    /// Bytes of a buffer that records are written from.
+    /// Bytes of Linux's buffer for a record.
     pub size: u32,
     /// Every field is within what the format allows.
     is_right: bool,
@@ -98,7 +98,7 @@ pub struct Header {
 }
 
 impl Header {
-    /// An error: the record is another filesystem's.
+    /// The error for a record of another filesystem.
     pub fn is_foreign(&self, ring: &Ring<'_>) -> Failure {
         let [a, b, c, d, ..] = self.uuid;
         let found = u32::from_be_bytes([a, b, c, d]);
@@ -112,7 +112,7 @@ impl Header {
     }
 }
 
-/// What is called with every record and its operations.
+/// Called with every record and its operations.
 pub type EachRecord<'a> = dyn FnMut(&Header, &[u8]) -> Outcome<()> + 'a;
 
 /// The cycle that a block was written in.
@@ -130,12 +130,12 @@ pub fn is_header(block: &[u8; SECTOR]) -> bool {
     block.starts_with(&MAGIC.to_be_bytes())
 }
 
-/// The header that block `at` is; none where it is not.
+/// The header in block `at`; `None` if the block has none.
 pub fn header(at: LogBlock, block: &[u8]) -> Option<Header> {
     let (raw, _) = Raw::ref_from_prefix(block).ok()?;
     let (version, length, size) = (raw.h_version.get(), raw.h_len.get(), raw.h_size.get());
     let headers = if version & VERSION_2 == 0 { 1 } else { size.div_ceil(CYCLE_BYTES).max(1) };
-    // A block that Linux has cleared is a header without operations.
+    // Linux clears a block by writing a header without operations.
     let is_right = version != 0 && version & !VERSIONS == 0 && (1..=MOST_BYTES).contains(&length);
     (raw.h_magicno.get() == MAGIC).then_some(Header {
         at,
@@ -152,25 +152,25 @@ pub fn header(at: LogBlock, block: &[u8]) -> Option<Header> {
     })
 }
 
-/// The block of an LSN.
+/// The block number of an LSN.
 fn low_half(lsn: u64) -> u32 {
     let [.., a, b, c, d] = lsn.to_be_bytes();
     u32::from_be_bytes([a, b, c, d])
 }
 
 impl Ring<'_> {
-    /// Whether the record is what an unmounted filesystem's log ends with.
+    /// Whether this is the record that an unmount writes.
     pub fn is_unmount(&self, header: &Header) -> Outcome<bool> {
         let mut block = [0; SECTOR];
         self.read(self.after(header.at, header.headers.min(self.blocks)), &mut block)?;
         Ok(header.operations == 1 && block.get(FLAGS_AT).is_some_and(|flags| flags & UNMOUNT != 0))
     }
 
-    /// Calls `each` with every record from `from` to `head` and its operations; returns where a record should be and is
-    /// not, or is damaged.
+    /// Calls `each` with every record from `from` to `head` and its operations; returns the block of the first record
+    /// that is missing or damaged.
     ///
     /// # Errors
-    /// Those of `each`, and of the device.
+    /// Those of `each` and of the device.
     pub fn walk(
         &self,
         from: LogBlock,
@@ -197,13 +197,13 @@ impl Ring<'_> {
     }
 }
 
-/// The operations of a record whose checksum is right, with the words that were in the headers.
+/// The operations of a record, with their words restored from the headers; `None` if the checksum is wrong.
 fn unpack<'a>(header: &Header, record: &'a mut [u8]) -> Option<&'a [u8]> {
     let length = usize::try_from(header.length).ok()?;
     let headers = usize::try_from(header.headers).ok()?.checked_mul(SECTOR)?;
     let (headers, data) = record.split_at_mut_checked(headers)?;
     let (first, more) = headers.as_chunks::<SECTOR>().0.split_first()?;
-    // Those that are not needed for this many bytes are not covered.
+    // The checksum does not cover headers that this many bytes do not need.
     let used = usize::try_from(header.length.div_ceil(CYCLE_BYTES)).ok()?.checked_sub(1)?;
     let more = more.get(..used)?;
     let is_right = |size: usize| {

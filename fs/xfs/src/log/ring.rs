@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The log as a ring of sectors, each of which says in which cycle (turn around the ring) it was written.
+//! The log as a ring of sectors; each stores the cycle (round of the ring) in which it was written.
 
 use alloc::vec;
 use core::ops::ControlFlow;
@@ -13,9 +13,9 @@ use super::{Geometry, Outcome, SECTOR, SECTOR_U64, corrupt, unsupported};
 const MOST_BYTES: u64 = 2 << 30;
 /// Offset of `sb_logblocks`, which counts blocks of the filesystem.
 const LOGBLOCKS_AT: u64 = 96;
-/// A ring of fewer blocks has no room for a record.
+/// A ring with fewer blocks cannot hold a record.
 const FEWEST_BLOCKS: u32 = 4;
-/// Bytes that are read at once where many are.
+/// Bytes per read where many blocks are read.
 const CHUNK: usize = 64 << 10;
 
 /// A sector of the log, counted from its start: below [`Ring::blocks`].
@@ -33,7 +33,7 @@ pub struct Ring<'a> {
 
 impl<'a> Ring<'a> {
     /// # Errors
-    /// `Corrupt` where the log is not on the device, `Unsupported` where it is on another one.
+    /// `Corrupt` if the log is not on the device, `Unsupported` if it is on another one.
     pub fn new(device: &'a dyn BlockRead, geometry: &Geometry) -> Outcome<Self> {
         let start = geometry.log_start.ok_or_else(|| unsupported("a log on another device"))?;
         let blocks = u32::try_from(geometry.log_bytes / SECTOR_U64).unwrap_or(0);
@@ -46,33 +46,33 @@ impl<'a> Ring<'a> {
         Ok(Self { device, start, blocks })
     }
 
-    /// The device that the log is in.
+    /// The device that contains the log.
     pub fn device(&self) -> &'a dyn BlockRead {
         self.device
     }
 
-    /// Byte offset of a block in the device.
+    /// Byte offset of a block on the device.
     pub fn offset(&self, at: LogBlock) -> u64 {
         self.start.wrapping_add(u64::from(at.0).wrapping_mul(SECTOR_U64))
     }
 
-    /// The block that is `count` behind `at`; `count` is no more than there are blocks.
+    /// The block `count` after `at`; `count` is at most the number of blocks.
     pub fn after(&self, at: LogBlock, count: u32) -> LogBlock {
         let sum = at.0.wrapping_add(count);
         LogBlock(sum.checked_sub(self.blocks).unwrap_or(sum))
     }
 
-    /// The block that is `count` before `at`; `count` is no more than there are blocks.
+    /// The block `count` before `at`; `count` is at most the number of blocks.
     pub fn before(&self, at: LogBlock, count: u32) -> LogBlock {
         self.after(at, self.blocks.wrapping_sub(count))
     }
 
-    /// Blocks from `from` forward to `to`; 0 where they are the same.
+    /// Blocks from `from` forward to `to`; 0 if they are equal.
     pub fn distance(&self, from: LogBlock, to: LogBlock) -> u32 {
         to.0.checked_sub(from.0).unwrap_or(self.blocks.wrapping_sub(from.0).wrapping_add(to.0))
     }
 
-    /// Fills `buf` from block `at` on, around the end of the ring.
+    /// Fills `buf` from block `at` on, wrapping at the end of the ring.
     pub fn read(&self, at: LogBlock, buf: &mut [u8]) -> Outcome<()> {
         // Cannot saturate: `at` is a block of the ring, which has at most 2²² of 512 bytes.
         let to_end = usize::try_from(self.blocks.saturating_sub(at.0)).unwrap_or(usize::MAX);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Logs that are made here, one for each rule.
+//! Logs made by the tests, one for each rule.
 
 mod any;
 mod disk;
@@ -21,12 +21,12 @@ use disk::{
     directory, transaction,
 };
 
-/// A block of a directory at sector 8, filled with this.
+/// A directory block at sector 8, filled with this byte.
 fn change(fill: u8) -> disk::Regions {
     buffer(8, 8, DIR_DATA, &[(0, directory(0, fill))])
 }
 
-/// What the block at sector 8 is filled with, after the replay.
+/// The byte that fills the block at sector 8 after the replay.
 fn fill(disk: &Disk) -> u8 {
     disk.replayed()[8 * SECTOR + 100]
 }
@@ -70,7 +70,7 @@ fn committed_transactions_count_in_their_order() {
         let mut disk = Disk::at(at, cycle);
         disk.commit(&[change(1)]);
         disk.commit(&[change(2)]);
-        // Begun only.
+        // Begun, not committed.
         let mut operations = transaction(8, &[change(3)]);
         operations.pop();
         disk.record(&operations);
@@ -85,7 +85,7 @@ fn transactions_go_on_over_records() {
     let whole =
         transaction(7, &[change(1), buffer(16, 8, DIR_DATA, &[(0, directory(0, 9)), (4, vec![5; 512])])]);
     let others = transaction(8, &[change(2)]);
-    // Each region in two parts, at every place that Linux could part it at.
+    // Each region in two parts, split wherever Linux could split it.
     for size in (4..600).step_by(4) {
         let mut disk = Disk::new();
         for (number, (id, flags, data)) in whole.iter().enumerate() {
@@ -93,7 +93,7 @@ fn transactions_go_on_over_records() {
                 Some((head, rest)) => {
                     disk.record(&[(*id, flags | CONTINUE, head.to_vec())]);
                     let operations = (*id, flags | WAS_CONTINUED | END, rest.to_vec());
-                    // One of another transaction in between.
+                    // Interleaved with another transaction.
                     let other = others.get(number).cloned().into_iter();
                     disk.record(&other.chain([operations]).collect::<Vec<_>>());
                 }
@@ -107,7 +107,7 @@ fn transactions_go_on_over_records() {
         assert_eq!(bytes[16 * SECTOR..][40..128], [9; 88], "{size}");
         assert_eq!(bytes[16 * SECTOR..][512..1024], [5; 512], "{size}");
     }
-    // In as many parts as there are.
+    // Split into as many parts as possible.
     let mut disk = Disk::new();
     for (id, flags, data) in &whole {
         let parts = data.chunks(16).count().max(1);
@@ -143,7 +143,7 @@ fn long_records_have_more_headers() {
     }
 }
 
-/// Content of which every four bytes are others.
+/// Content in which all groups of four bytes differ.
 fn big(seed: u8) -> Vec<u8> {
     let mut bytes = directory(0, 0);
     bytes.extend((32..2100u32).flat_map(|word| (word * 0x1001 + u32::from(seed)).to_be_bytes()));
@@ -152,7 +152,7 @@ fn big(seed: u8) -> Vec<u8> {
 }
 
 #[test]
-fn records_that_were_under_way_end_the_log() {
+fn records_that_were_in_flight_end_the_log() {
     for (at, cycle) in [(0, 1), (40, 2), (BLOCKS - 6, 7), (BLOCKS - 3, 7)] {
         let mut before = Disk::at(at, cycle);
         before.commit(&[change(1)]);
@@ -162,14 +162,14 @@ fn records_that_were_under_way_end_the_log() {
         before.commit(&[change(3)]);
         let end = before.at;
         assert_eq!(fill(&before), 3);
-        // As a block was before.
+        // With the block's former content.
         let old = |disk: &mut Disk, block: u32| {
             let cycle = if block % BLOCKS < at { cycle } else { cycle - 1 };
             disk.block(block).fill(0);
             disk.block(block)[..4].copy_from_slice(&cycle.to_be_bytes());
         };
         let blocks = |from: u32, to: u32| from..if to > from { to } else { to + BLOCKS };
-        // A block of the last record, or of the one before it, is not there or wrong.
+        // A block of the last record, or of the one before it, is missing or wrong.
         for (range, last) in [(blocks(third, end), 2), (blocks(second, third), 1)] {
             for block in range {
                 let mut disk = before.clone();
@@ -180,7 +180,7 @@ fn records_that_were_under_way_end_the_log() {
                 assert_eq!(fill(&disk), last, "{at}: block {block} is wrong");
             }
         }
-        // What comes before the first is a clean log.
+        // Without the first record, the log is clean.
         let mut disk = Disk::at(at, cycle);
         disk.unmount();
         disk.tail = disk.at;
@@ -219,7 +219,7 @@ fn damage_that_no_power_failure_does_is_an_error() {
 
 #[test]
 fn the_tail_moves_where_it_was_overwritten() {
-    // The head has caught up with the tail: a last record has overwritten the first ones, and is not whole.
+    // The head has caught up with the tail: the last record has overwritten the first ones, and is incomplete.
     let mut disk = Disk::at(0, 3);
     disk.size = 2048;
     while disk.at + 3 < BLOCKS {
@@ -235,7 +235,7 @@ fn the_tail_moves_where_it_was_overwritten() {
         assert_eq!(bytes[24 * SECTOR], 0);
         disk.block(block)[50] ^= 1;
     }
-    // Farther from the head than what was under way, it is damage.
+    // Farther from the head than what may have been in flight, it is damage.
     disk.block(last + 1)[50] ^= 1;
     assert_eq!(fill(&disk), last_fill);
     disk.block(101)[50] ^= 1;
@@ -252,11 +252,11 @@ fn logs_that_others_write_are_refused_by_name() {
         unsupported(&disk)
     };
     assert_eq!(refused(&|disk| disk.geometry.log_start = None), "a log on another device");
-    assert_eq!(refused(&|disk| disk.geometry.is_v5 = false), "a dirty log of version 4");
-    assert_eq!(refused(&|disk| disk.geometry.log_features = 0x13), "log features 0x12");
+    assert_eq!(refused(&|disk| disk.geometry.is_v5 = false), "a dirty log of a version 4 filesystem");
+    assert_eq!(refused(&|disk| disk.geometry.log_features = 0x13), "unknown log features 0x12");
     let mut other = Disk { format: 2, ..Disk::new() };
     other.commit(&[change(1)]);
-    assert_eq!(unsupported(&other), "a log that another processor has written");
+    assert_eq!(unsupported(&other), "a log in another byte order");
     let mut known = disk.clone();
     known.geometry.log_features = 1;
     assert_eq!(fill(&known), 1);
@@ -273,7 +273,7 @@ fn logs_that_others_write_are_refused_by_name() {
     assert_eq!(corrupt(&known), "xfs_dsb.sb_logblocks");
     let mut disk = Disk::new();
     disk.commit(&[vec![vec![0x38, 0x12, 1, 0, 9, 9, 9, 9]]]);
-    assert_eq!(unsupported(&disk), "log item 0x1238");
+    assert_eq!(unsupported(&disk), "unknown log item type 0x1238");
     for kind in [0x36u8, 0x37, 0x3d, 0x3e, 0x40, 0x41, 0x42, 0x43, 0x46, 0x47, 0x4a, 0x4f] {
         let mut disk = Disk::new();
         disk.commit(&[vec![vec![kind, 0x12, 2, 0, 9, 9, 9, 9], vec![1; 64]], change(5)]);
@@ -292,7 +292,7 @@ fn a_log_that_is_older_than_the_filesystem_is_refused() {
         assert_eq!(fill(&disk), 1, "{at}");
         disk.geometry.superblock_lsn = Some(lsn + 1);
         assert_eq!(corrupt(&disk), "xfs_dsb.sb_lsn", "{at}");
-        // Read as it stands, there is nothing to compare with.
+        // A clean log is not replayed, so that nothing is compared.
         disk.unmount();
         assert!(disk.recover().unwrap().is_none(), "{at}");
     }
@@ -321,7 +321,7 @@ fn operations_that_do_not_follow_each_other_are_damage() {
         disk.record(&operations);
         assert_eq!(corrupt(&disk), structure, "{operations:?}");
     }
-    // The rest of what began before the tail is nobody's.
+    // The rest of transactions that began before the tail is ignored.
     let mut disk = Disk::new();
     let mut operations = transaction(7, &[change(1)]);
     operations.remove(0);
@@ -345,12 +345,12 @@ fn what_a_replay_needs_is_limited() {
     disk.commit(&[change(1)]);
     let little = needs(&disk);
     assert!(little < 200 << 10, "{little}: pages of two maps, and a group of chunks");
-    // What is under way counts, and what of it was committed: both at once.
+    // Open transactions count, and committed changes: both at once.
     let all = |fill: u8| buffer(1024, 128, DIR_DATA, &[(0, vec![fill; 65_536])]);
     disk.commit(&[all(1)]);
     let one = needs(&disk);
     assert!((little + 65_536..little + 4 * 65_536).contains(&one), "{one} and {little}");
-    // Of new inodes those that nothing changes need next to nothing.
+    // New inodes that nothing changes need almost no memory.
     let mut inodes = Disk::new();
     inodes.size = 256 << 10;
     let words = [0u32, 8, 64, 512, 8, 1].iter().flat_map(|word| word.to_be_bytes()).collect();
@@ -367,7 +367,7 @@ fn more_blocks_than_a_replay_has_memory_for_are_not_sealed() {
     assert!(disk.recover_within(400 << 10).is_ok(), "of 64 KiB each");
     disk.commit(&blocks(250).collect::<Vec<_>>());
     let failure = disk.recover_within(400 << 10).map(|_| ()).unwrap_err();
-    assert_eq!(failure.to_string(), "XFS: unsupported: a log that changes so many large blocks");
+    assert_eq!(failure.to_string(), "XFS: unsupported: a log that changes too many large blocks");
 }
 
 #[test]
@@ -384,7 +384,7 @@ fn an_item_larger_than_any_is_refused() {
     assert_eq!(corrupt(&disk), "xlog_op_header.oh_len");
 }
 
-/// A device of which so many bytes may be read.
+/// A device with a read limit of this many bytes.
 struct Limited<'a>(&'a [u8], Cell<u64>, u64);
 
 impl BlockRead for Limited<'_> {
@@ -409,11 +409,11 @@ fn a_log_that_is_too_much_to_read_is_named() {
         let device = Limited(&disk.bytes, Cell::new(left), limit);
         super::recover(&device, &disk.geometry, super::MOST_MEMORY).map(|_| ()).map_err(Error::from)
     };
-    // Head and tail are found in what is left, the last change is not reached.
+    // Enough to find head and tail, not enough to reach the last change.
     let enough = (0..).map(|kib| kib << 10).find(|left| recover(*left, *left).is_ok()).unwrap();
     let left = enough - 1024;
     let said = recover(left, 100 << 10).unwrap_err().to_string();
-    assert_eq!(said, "XFS: unsupported: a log with 0 MiB to replay, more than may be read");
-    // Others have read before.
+    assert_eq!(said, "XFS: unsupported: a log with 0 MiB to replay, more than the read limit allows");
+    // Others have used up the limit before.
     assert!(matches!(recover(left, 256 << 20), Err(Error::Io(ReadError::Limit { .. }))));
 }

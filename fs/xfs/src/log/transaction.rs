@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Transactions, put together from the operations of records.
+//! Assembles transactions from the operations of records.
 //!
 //! ```text
 //! operation: | xlog_op_header | oh_len bytes |     of transaction oh_tid
 //! transaction: start, xfs_trans_header, regions of items ..., commit
 //! item: its format structure, which says how many regions it has, then these
 //! ```
-//! A transaction goes on over as many records as it needs, others in between; a region that a record has no room for
-//! goes on in the next one.
+//! A transaction spans as many records as it needs, interleaved with others; a region that does not fit in a record
+//! continues in the next one.
 
 use alloc::vec::Vec;
 
@@ -16,11 +16,11 @@ use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned, big_endian::U32};
 
 use super::{Lsn, Outcome, corrupt, half, record::Header, record::UNMOUNT, too_much, word};
 
-/// `XFS_TRANSACTION` and `XFS_LOG`: who writes operations.
+/// `XFS_TRANSACTION` and `XFS_LOG`: the clients that write operations.
 const CLIENTS: [u8; 2] = [0x69, 0xaa];
 const START: u8 = 0x1;
 const COMMIT: u8 = 0x2;
-/// The region goes on in the next record; it comes from the one before; it ends here.
+/// The region continues in the next record; it is continued from the last record; it ends here.
 const CONTINUE: u8 = 0x4;
 const WAS_CONTINUED: u8 = 0x8;
 const END: u8 = 0x10;
@@ -29,11 +29,11 @@ const HEADER: usize = 16;
 const HEADER_MAGIC: u32 = 0x5452_414e;
 /// `XLOG_MAX_REGIONS_IN_ITEM`
 const MOST_REGIONS: u16 = 257;
-/// Transactions that may be under way: more than Linux ever has.
+/// Transactions that may be open: more than Linux ever has.
 const MOST_OPEN: usize = 64;
-/// What an item costs beside its bytes: its fields, which a vector has room for twice, and two allocations.
+/// Memory of an item besides its bytes: its fields, of which a vector may reserve twice as many, and two allocations.
 const ITEM_COST: usize = 160;
-/// Bytes of an item that is wanted: all of a buffer of 64 KiB, and what says so.
+/// The most bytes of a wanted item: a buffer of 64 KiB and its format structure.
 const MOST_ITEM: usize = 72 << 10;
 
 /// `struct xlog_op_header`
@@ -47,13 +47,13 @@ struct Operation {
     oh_res2: [u8; 2],
 }
 
-/// What one transaction says about one buffer, inode or intent.
+/// The changes that one transaction makes to one buffer, inode or intent.
 #[derive(Debug)]
 pub struct Item {
     bytes: Vec<u8>,
     /// Where each region of `bytes` ends.
     ends: Vec<usize>,
-    /// Regions that it has, and those that were seen.
+    /// How many regions it has, and how many were seen.
     total: u16,
     seen: u16,
 }
@@ -64,18 +64,18 @@ impl Item {
         half(&self.bytes, 0)
     }
 
-    /// The format structure, which tells what the item is about.
+    /// The format structure, which identifies what the item changes.
     pub fn format(&self) -> &[u8] {
         self.region(0).unwrap_or_default()
     }
 
-    /// Bytes of memory that it needs: far from what does not fit a number.
+    /// Bytes of memory that it takes: far below what overflows.
     fn cost(&self) -> usize {
         let ends = self.ends.capacity().wrapping_mul(size_of::<usize>());
         self.bytes.capacity().wrapping_add(ends).wrapping_add(ITEM_COST)
     }
 
-    /// The region of this number, the format structure being the first.
+    /// The region with this number; region 0 is the format structure.
     pub fn region(&self, number: usize) -> Option<&[u8]> {
         let start = match number.checked_sub(1) {
             Some(before) => *self.ends.get(before)?,
@@ -89,31 +89,31 @@ impl Item {
 #[derive(Debug)]
 pub struct Transaction {
     id: u32,
-    /// Number of the record that it starts in: what its changes are as old as.
+    /// Number of the record that it starts in: the age of its changes.
     pub lsn: Lsn,
     /// Bytes of its header that were seen.
     header: usize,
-    /// Those that are wanted.
+    /// The wanted items.
     pub items: Vec<Item>,
-    /// Bytes of memory that its items need, all but the last.
+    /// Bytes of memory that its items take, except the last one.
     cost: usize,
 }
 
-/// Whether the item with this format structure is of interest.
+/// Whether the item with this format structure is wanted.
 pub type IsWanted = fn(&[u8]) -> bool;
 
-/// Puts transactions together.
+/// Assembles transactions.
 pub struct Assembly {
     is_wanted: IsWanted,
     open: Vec<Transaction>,
-    /// Most bytes of memory that transactions may need, and all else that a replay keeps.
+    /// The most bytes of memory that transactions may take, together with all that a replay keeps.
     most: usize,
-    /// What all else needs.
+    /// Memory that the replay keeps besides transactions.
     kept: usize,
 }
 
-/// Takes a transaction that ends. It and all others need so many bytes, which are less than the most; yields what is
-/// kept beside them from now on.
+/// Called with a committed transaction and the bytes of memory that all transactions take, which are within the limit;
+/// returns the bytes that the replay keeps besides them from now on.
 pub type Commit<'a> = dyn FnMut(Transaction, usize) -> Outcome<usize> + 'a;
 
 impl Assembly {
@@ -121,10 +121,10 @@ impl Assembly {
         Self { is_wanted, open: Vec::new(), most, kept: 0 }
     }
 
-    /// Takes the operations of a record that stands at `offset`, and calls `commit` with each transaction that ends.
+    /// Takes the operations of the record at `offset`, and calls `commit` with each transaction that they commit.
     ///
     /// # Errors
-    /// `Corrupt` for operations that do not follow each other; `NoMemory` for too many of them; those of `commit`.
+    /// `Corrupt` for operations in a wrong order; `NoMemory` if they take too much; those of `commit`.
     pub fn record(
         &mut self,
         header: &Header,
@@ -133,7 +133,7 @@ impl Assembly {
         commit: &mut Commit<'_>,
     ) -> Outcome<()> {
         for _ in 0..header.operations {
-            // What is behind the last operation pads the record.
+            // The rest of the record is padding.
             let Ok((operation, rest)) = Operation::ref_from_prefix(bytes) else { return Ok(()) };
             let length = operation.oh_len.get();
             let data = usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length));
@@ -153,7 +153,7 @@ impl Assembly {
         Ok(())
     }
 
-    /// Takes one operation; returns the transaction that it commits.
+    /// Takes one operation; returns the transaction if it commits one.
     fn operation(
         &mut self,
         lsn: Lsn,
@@ -163,7 +163,7 @@ impl Assembly {
     ) -> Outcome<Option<Transaction>> {
         let (id, flags) = (operation.oh_tid.get(), operation.oh_flags);
         let Some(at) = self.open.iter().position(|transaction| transaction.id == id) else {
-            // The rest of what started before the tail is left alone.
+            // Ignores the rest of transactions that started before the tail.
             if flags & START != 0 {
                 if self.open.len() >= MOST_OPEN {
                     return Err(corrupt(Fault::Range, "xlog_op_header.oh_tid", offset, id.into()));
@@ -175,7 +175,7 @@ impl Assembly {
         let is_wanted = self.is_wanted;
         let kind = flags & !END & if flags & WAS_CONTINUED != 0 { !CONTINUE } else { !0 };
         let Some(transaction) = self.open.get_mut(at) else { return Ok(None) };
-        if transaction.is_full(data.len(), kind == WAS_CONTINUED) {
+        if transaction.exceeds_largest_item(data.len(), kind == WAS_CONTINUED) {
             return Err(corrupt(
                 Fault::Range,
                 "xlog_op_header.oh_len",
@@ -185,7 +185,7 @@ impl Assembly {
         }
         let is_right = match kind {
             0 | CONTINUE => transaction.add(data, is_wanted),
-            WAS_CONTINUED => transaction.go_on(data),
+            WAS_CONTINUED => transaction.continue_region(data),
             COMMIT => {
                 let mut whole = self.open.swap_remove(at);
                 if !whole.end_item(is_wanted) {
@@ -207,7 +207,7 @@ impl Assembly {
         if needed > self.most { Err(too_much(needed)) } else { Ok(None) }
     }
 
-    /// Bytes of memory that all transactions need.
+    /// Bytes of memory that all open transactions take.
     fn cost(&self) -> usize {
         let cost = |transaction: &Transaction| {
             transaction.cost.wrapping_add(transaction.items.last().map_or(0, Item::cost))
@@ -217,14 +217,14 @@ impl Assembly {
 }
 
 impl Transaction {
-    /// Whether so many bytes more, of the last region or of the next one, are more than any item has.
-    fn is_full(&self, length: usize, is_of_last: bool) -> bool {
+    /// Whether `length` bytes more, in the last region or the next, exceed the largest item.
+    fn exceeds_largest_item(&self, length: usize, is_of_last: bool) -> bool {
         let last = self.items.last().filter(|item| is_of_last || item.seen < item.total);
         // Cannot saturate: both are lengths of slices in memory.
         last.map_or(0, |item| item.bytes.len()).saturating_add(length) > MOST_ITEM
     }
 
-    /// A region, or the first part of one.
+    /// Adds a region, or the first part of one.
     fn add(&mut self, data: &[u8], is_wanted: IsWanted) -> bool {
         if data.is_empty() {
             return true;
@@ -236,18 +236,18 @@ impl Transaction {
         if self.items.last().is_some_and(|item| item.seen < item.total) {
             return self.add_region(data, is_wanted);
         }
-        // All format structures begin with type and number of regions, and four bytes are never parted.
+        // All format structures begin with type and number of regions, and these four bytes are never split.
         let total = half(data, 2);
         let is_right = self.end_item(is_wanted) && (1..=MOST_REGIONS).contains(&total);
         self.items.push(Item { bytes: data.to_vec(), ends: Vec::from([data.len()]), total, seen: 1 });
         is_right
     }
 
-    /// The next region of the last item.
+    /// Adds the next region of the last item.
     fn add_region(&mut self, data: &[u8], is_wanted: IsWanted) -> bool {
         let Some(item) = self.items.last_mut() else { return false };
         item.seen = item.seen.wrapping_add(1);
-        // Of others, only the format structure is kept until they end.
+        // For unwanted items, keeps only the format structure, until they end.
         if is_wanted(item.format()) {
             item.bytes.extend_from_slice(data);
             item.ends.push(item.bytes.len());
@@ -255,8 +255,8 @@ impl Transaction {
         true
     }
 
-    /// The rest of the last region.
-    fn go_on(&mut self, data: &[u8]) -> bool {
+    /// Adds the rest of the last region.
+    fn continue_region(&mut self, data: &[u8]) -> bool {
         let Some(item) = self.items.last_mut() else {
             // What saturates is more than `HEADER`, and refused.
             self.header = self.header.saturating_add(data.len());
@@ -271,7 +271,7 @@ impl Transaction {
         true
     }
 
-    /// Forgets the last item if nobody wants it; `false` where it has not all its regions.
+    /// Ends the last item, and drops it if it is not wanted; `false` if it lacks regions.
     fn end_item(&mut self, is_wanted: IsWanted) -> bool {
         let is_whole = self.items.last().is_none_or(|item| item.seen == item.total);
         if self.items.pop_if(|item| !is_wanted(item.format())).is_none()

@@ -7,7 +7,7 @@ use zerocopy::{
     little_endian,
 };
 
-/// `struct xfs_dsb`, up to the fields that came with metadata directories.
+/// `struct xfs_dsb`, up to the fields that metadata directories added.
 #[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct Raw {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Whatever stands in a log, and however it is parted, gives a replay or an error.
+//! Any items in a log, however they are split, give a replay or an error.
 
 use std::{vec, vec::Vec};
 
@@ -38,7 +38,7 @@ fn items() -> Vec<Regions> {
     ]
 }
 
-/// Writes operations to records, each of which has some of them.
+/// Writes operations to records, some of them to each.
 fn write(disk: &mut Disk, operations: &[Operation], each: usize) {
     operations.chunks(each.max(1)).for_each(|operations| {
         if disk.at + 40 < super::BLOCKS {
@@ -120,7 +120,7 @@ proptest! {
         for operations in parted.chunks(each.max(parted.len().div_ceil(60))) {
             disk.record(operations);
         }
-        // But for the log itself.
+        // Except for the log itself.
         let log = 512 * 512..(512 + 256) * 512;
         let [mut whole, mut disk] = [whole, disk].map(|disk| disk.replayed());
         whole[log.clone()].fill(0);

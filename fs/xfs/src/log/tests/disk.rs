@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A disk with a log that tests write records to, as Linux does.
+//! A disk with a log, to which tests write records as Linux does.
 
 use std::{vec, vec::Vec};
 
@@ -31,12 +31,12 @@ pub type Regions = Vec<Vec<u8>>;
 pub struct Disk {
     pub bytes: Vec<u8>,
     pub geometry: Geometry,
-    /// Where the next record goes, and in which cycle.
+    /// Where the next record is written, and in which cycle.
     pub at: u32,
     pub cycle: u32,
-    /// What records say is the tail.
+    /// The tail that records name.
     pub tail: u32,
-    /// Bytes of a buffer that records are written from: one header for each 32 KiB.
+    /// Bytes of Linux's buffer for a record: one header per 32 KiB.
     pub size: u32,
     /// `h_fmt` of records: 1 for x86.
     pub format: u32,
@@ -47,7 +47,7 @@ impl Disk {
         Self::at(0, 1)
     }
 
-    /// The log continues at a block; all of it was written in the cycle before.
+    /// The log continues at a block; all of it was written in the last cycle.
     pub fn at(at: u32, cycle: u32) -> Self {
         let geometry = Geometry {
             log_start: Some((LOG * SECTOR) as u64),
@@ -86,7 +86,7 @@ impl Disk {
         u64::from(self.cycle) << 32 | u64::from(self.at)
     }
 
-    /// Writes a record of these operations; returns its block and how many it has.
+    /// Writes a record with these operations; returns its block and its number of blocks.
     pub fn record(&mut self, operations: &[Operation]) -> (u32, u32) {
         let mut data = Vec::new();
         for (id, flags, bytes) in operations {
@@ -123,7 +123,7 @@ impl Disk {
         }
         record.extend(data);
         let blocks = (record.len() / SECTOR) as u32;
-        // What is behind the end of the ring is of the next cycle.
+        // Past the end of the ring, blocks belong to the next cycle.
         for block in record.chunks_mut(SECTOR).skip((BLOCKS - self.at) as usize) {
             block[..4].copy_from_slice(&(self.cycle + 1).to_be_bytes());
         }
@@ -148,7 +148,7 @@ impl Disk {
         if self.tail <= self.at { self.cycle } else { self.cycle - 1 }
     }
 
-    /// Writes a transaction of these items in a record of its own.
+    /// Writes a transaction with these items in a record of its own.
     pub fn commit(&mut self, items: &[Regions]) -> (u32, u32) {
         self.record(&transaction(7, items))
     }
@@ -161,7 +161,7 @@ impl Disk {
         recover(&self.bytes, &self.geometry, MOST_MEMORY).map_err(Error::from)
     }
 
-    /// The same with so many bytes of memory.
+    /// The same with this many bytes of memory.
     pub fn recover_within(&self, most: usize) -> Result<Option<Recovered>, Error> {
         recover(&self.bytes, &self.geometry, most).map_err(Error::from)
     }
@@ -186,7 +186,7 @@ pub fn transaction(id: u32, items: &[Regions]) -> Vec<Operation> {
     [(id, START, vec![]), (id, 0, header)].into_iter().chain(regions).chain([(id, COMMIT, vec![])]).collect()
 }
 
-/// Flags of buffers: types, and what was freed.
+/// Flags of buffers: types, and whether the buffer was freed.
 pub const BTREE: u16 = 4 << 11;
 pub const DIR_DATA: u16 = 11 << 11;
 pub const AGF: u16 = 5 << 11;
@@ -194,7 +194,7 @@ pub const SUPERBLOCK: u16 = 18 << 11;
 pub const CANCEL: u16 = 2;
 pub const INODES: u16 = 1;
 
-/// A buffer with regions from these chunks on.
+/// A buffer with regions that start at these chunks.
 pub fn buffer(sector: u64, sectors: u16, flags: u16, regions: &[(usize, Vec<u8>)]) -> Regions {
     let mut format = Vec::new();
     for word in [0x123c, 1 + regions.len() as u16, flags, sectors] {
@@ -213,12 +213,12 @@ pub fn buffer(sector: u64, sectors: u16, flags: u16, regions: &[(usize, Vec<u8>)
     [vec![format], regions.iter().map(|(_, bytes)| bytes.clone()).collect()].concat()
 }
 
-/// A buffer that is freed.
+/// A freed buffer.
 pub fn cancel(sector: u64, sectors: u16) -> Regions {
     buffer(sector, sectors, CANCEL, &[])
 }
 
-/// The first chunk of a block of a directory that was last changed at this LSN.
+/// The first chunk of a directory block that was last changed at this LSN.
 pub fn directory(lsn: u64, fill: u8) -> Vec<u8> {
     let mut chunk = vec![fill; 128];
     chunk[..4].copy_from_slice(b"XDD3");

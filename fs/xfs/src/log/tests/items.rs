@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What items do: buffers, inodes, intents.
+//! The effects of items: buffers, inodes, intents.
 
 use std::{vec, vec::Vec};
 
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::log::{Mapped, Report};
 
-/// Where the inodes are that tests change: in the second of the cluster's sectors.
+/// Where the inodes that tests change are: in the second of the cluster's sectors.
 const INODE: (u64, u32) = (64, 512);
 const INODE_AT: usize = 65 * SECTOR;
 
@@ -23,7 +23,7 @@ fn be(bytes: &[u8], at: usize) -> u64 {
     u64::from_be_bytes(bytes[at..at + 8].try_into().unwrap())
 }
 
-/// The checksum at `at` is that of all other bytes.
+/// Whether the checksum at `at` is that of all other bytes.
 fn is_sealed(bytes: &[u8], at: usize) -> bool {
     let parts = [&bytes[..at], &[0; 4], &bytes[at + 4..]];
     bytes[at..at + 4] == (!parts.into_iter().fold(!0, crc32c)).to_le_bytes()
@@ -37,7 +37,7 @@ fn replayed_buffers_have_number_and_checksum() {
         chunk[uuid..uuid + 16].copy_from_slice(&UUID);
         chunk
     };
-    // Magic number, its place, those of filesystem, LSN and checksum.
+    // Magic number and its offset; the offsets of UUID, LSN and checksum.
     let cases: [(&[u8], [usize; 4], u16); 5] = [
         (b"BMA3", [0, 40, 32, 64], BTREE),
         (b"XDB3", [0, 24, 16, 4], DIR_DATA),
@@ -63,14 +63,14 @@ fn replayed_buffers_have_number_and_checksum() {
         let changed = disk.recover().unwrap().unwrap().overlay;
         assert!(changed.is_replayed(4096, 128) && !changed.is_replayed(4096 + 128, 512));
 
-        // The second piece of a folder's block is names, whatever they look like.
+        // The second part of a directory block is names, whatever they look like.
         let mut disk = Disk::new();
         let mut names = header(magic, at, uuid);
         names[uuid + 15] ^= 1;
         disk.commit(&[buffer(8, 8, kind, &[(0, names.clone())])]);
         assert_eq!(disk.replayed()[8 * SECTOR..][..128], names, "{magic:?}");
     }
-    // The superblock is a sector, its number and checksum in the second chunk.
+    // The superblock is one sector, with its number and checksum in the second chunk.
     let mut disk = Disk::new();
     let mut first = header(b"XFSB", 0, 32);
     first.extend([4; 128]);
@@ -115,16 +115,16 @@ fn freed_buffers_are_not_replayed_before_they_are_freed() {
     assert_eq!(fill(&disk), 2, "used again");
     disk.commit(&[cancel(8, 8)]);
     assert_eq!(fill(&disk), 0x66, "and freed again");
-    // Freed and used again in one transaction: what it logs is from after that, and not replayed, as in Linux.
+    // Freed and reused in one transaction: its changes are from after that, and not replayed, as in Linux.
     let mut disk = Disk::new();
     disk.commit(&[cancel(8, 8), change(1), cancel(8, 16)]);
     assert_eq!(fill(&disk), 0);
-    // Another buffer in the same place is another one.
+    // A buffer of another length in the same place is a different buffer.
     let mut disk = Disk::new();
     disk.commit(&[change(1)]);
     disk.commit(&[cancel(8, 16)]);
     assert_eq!(fill(&disk), 1);
-    // What was not committed was not freed.
+    // An uncommitted transaction frees nothing.
     let mut operations = transaction(3, &[cancel(8, 8)]);
     operations.pop();
     disk.record(&operations);
@@ -140,7 +140,7 @@ fn what_readers_do_not_look_at_is_left_out() {
         disk.commit(&[buffer(8, 8, flags, &[(0, directory(0, 1))])]);
         assert_eq!(fill(&disk), 0, "{flags:#x}");
     }
-    // A tree is a file's or none.
+    // Only trees of files count.
     let tree = |magic: &[u8; 4]| {
         let mut chunk = directory(0, 1);
         chunk[..4].copy_from_slice(magic);
@@ -163,7 +163,7 @@ fn what_readers_do_not_look_at_is_left_out() {
 #[test]
 fn regions_that_do_not_fit_their_buffer_are_refused() {
     let good = buffer(8, 8, DIR_DATA, &[(0, directory(0, 1)), (2, vec![1; 256])]);
-    // A run that is in two regions, since memory was.
+    // A run in two regions, as when Linux's memory was not contiguous.
     let mut parted = good.clone();
     let (head, rest) = good[2].split_at(128);
     parted[0][2] = 4;
@@ -196,7 +196,7 @@ fn regions_that_do_not_fit_their_buffer_are_refused() {
     assert_eq!(refused(&past), map, "chunks past the buffer's end");
 }
 
-/// The core of an inode as the log has it: `numbers` are offset, width and value.
+/// The core of an inode as logged: `numbers` are offset, width and value.
 fn core(numbers: &[(usize, usize, u64)]) -> [u8; 176] {
     let mut core = [0; 176];
     core[..6].copy_from_slice(&[0x4e, 0x49, 0xa4, 0x81, 3, 2]);
@@ -206,7 +206,7 @@ fn core(numbers: &[(usize, usize, u64)]) -> [u8; 176] {
     core
 }
 
-/// A disk with an inode of this LSN in the place of the tests.
+/// A disk with an inode of this LSN where the tests expect it.
 fn with_inode(lsn: u64) -> Disk {
     let mut disk = Disk::new();
     disk.bytes[INODE_AT..][..5].copy_from_slice(b"IN\0\0\x03");
@@ -262,7 +262,7 @@ fn inodes_have_the_fields_of_the_log_in_the_disks_order() {
     let mut disk = with_inode(0);
     disk.commit(&[inode(513, INODE, 1, core(&[(120, 8, 8), (32, 8, 0x2122_2324_2526_2728)]), &[])]);
     assert_eq!(be(&replayed_inode(&disk), 32), 0x2122_2324_2526_2728);
-    // As 32-bit Linux writes the format structure.
+    // The format structure as 32-bit Linux writes it.
     let mut item = inode(513, INODE, 1, core(&numbers), &[]);
     item[0].drain(12..16);
     let mut disk = with_inode(0);
@@ -320,7 +320,7 @@ fn forks_of_inodes_are_replayed_in_all_forms() {
     let disk = replay(EXTENTS, &[(82, 1, 43)], &[vec![1; 8]]);
     assert_eq!(corrupt(&disk), "xfs_log_dinode", "a fork outside of the inode");
     assert_eq!(forks(&replay(DEVICE, &[], &[]))[..5], [0, 0, 0x12, 0x34, 0xee]);
-    // A root: a block's header of 72 bytes, three keys, three pointers; in the inode at fixed places.
+    // A root: as logged, a block's header of 72 bytes, three keys, three pointers; in the inode, at fixed offsets.
     let mut root = vec![0; 72];
     root[..8].copy_from_slice(b"BMA3\0\x02\0\x03");
     root.extend([[1; 8], [2; 8], [3; 8], [0xa; 8], [0xb; 8], [0xc; 8]].concat());
@@ -372,7 +372,7 @@ fn inodes_of_freed_or_damaged_buffers_are_not_replayed() {
     assert_eq!(refused(&|item| item[0][52] = 64), "log item's block number", "no chunk starts there");
 }
 
-/// An item that makes inodes: group, block, count, bytes of an inode, blocks, generation.
+/// An item that creates inodes: group, block, count, bytes of an inode, blocks, generation.
 fn create(words: [u32; 6]) -> Regions {
     vec![[vec![0x3f, 0x12, 1, 0], words.iter().flat_map(|word| word.to_be_bytes()).collect()].concat()]
 }
@@ -391,7 +391,7 @@ fn new_inodes_are_made_before_they_are_changed() {
     assert_eq!((&made[96..100], &made[176..]), ([0xff; 4].as_slice(), [0; 336].as_slice()));
     // No name leads to the others.
     assert_eq!((bytes[65 * SECTOR - 1], bytes[66 * SECTOR]), (0x33, 0x33));
-    // Changed again, it is what it has become.
+    // Once changed, it has the new content.
     let mut again = disk.clone();
     let fork = vec![7; 16];
     again.commit(&[inode(
@@ -404,11 +404,11 @@ fn new_inodes_are_made_before_they_are_changed() {
     again.commit(&[inode(65, (64, 512), 1, core(&[(8, 4, 2000), (152, 8, 65)]), &[])]);
     let bytes = again.replayed();
     assert_eq!((bytes[65 * SECTOR + 176..][..16].to_vec(), bytes[65 * SECTOR + 11]), (fork, 0xd0));
-    // One of its two clusters is freed later on.
+    // One of its two clusters is freed later.
     let mut freed = disk.clone();
     freed.commit(&[cancel(96, 32), cancel(64, 32)]);
     assert_eq!(freed.replayed()[65 * SECTOR], 0x33);
-    // Another buffer in the same place is another one.
+    // A buffer of another length in the same place is a different buffer.
     let mut other = disk.clone();
     other.commit(&[cancel(96, 8)]);
     assert!(other.replayed()[65 * SECTOR..].starts_with(b"IN"));
@@ -474,14 +474,14 @@ fn a_file_is_exchanged_once_at_a_time() {
     let mut disk = Disk::new();
     disk.commit(&[exchange(1, 513, 513), exchange(2, 514, 515)]);
     assert!(disk.recover().is_ok());
-    // What is left of the first: another takes its place.
+    // The first one is done, and another takes its place.
     let done = vec![[vec![0x49, 0x12, 1, 0, 1, 0, 0, 0], 1u64.to_le_bytes().to_vec()].concat()];
     let mut next = disk.clone();
     next.commit(&[exchange(3, 513, 513), done]);
     assert!(next.recover().is_ok());
     // Each would lead to the one before, twice.
     disk.commit(&[exchange(3, 516, 513)]);
-    assert_eq!(unsupported(&disk), "several unfinished exchanges of one file's mappings");
+    assert_eq!(unsupported(&disk), "more than one unfinished exchange of a file's mappings");
 }
 
 #[test]

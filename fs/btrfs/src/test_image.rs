@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Small filesystems for tests: nodes at addresses that are bytes of one device.
+//! Builds small filesystems for tests, in which addresses are byte offsets of the only device.
 
 use std::{rc::Rc, vec, vec::Vec};
 
@@ -11,7 +11,7 @@ use crate::{
     memory::wide,
     node::{
         Key,
-        tests::{SIZE, branch, key, leaf, rules, wanted},
+        tests::{SIZE, branch, geometry, key, leaf, wanted},
     },
     profile::DATA,
     storage::Storage,
@@ -22,30 +22,30 @@ use crate::{
 /// Bytes of the device.
 const LENGTH: usize = 4 << 20;
 
-/// A filesystem in the making.
-pub struct Scene {
+/// A filesystem under construction.
+pub struct TestImage {
     pub bytes: Vec<u8>,
 }
 
-impl Scene {
+impl TestImage {
     pub fn new() -> Self {
         Self { bytes: vec![0; LENGTH] }
     }
 
-    /// With these bytes at an address.
+    /// Writes bytes at an address.
     pub fn with(mut self, address: u64, bytes: &[u8]) -> Self {
         let start = address as usize;
         self.bytes[start..start + bytes.len()].copy_from_slice(bytes);
         self
     }
 
-    /// With a leaf of the tree at an address.
+    /// Writes a leaf of the tree at an address.
     pub fn leaf(self, tree: TreeId, address: u64, items: &[(Key, &[u8])]) -> Self {
         let wanted = crate::node::Wanted { address: Logical(address), tree, ..wanted(0) };
         self.with(address, &leaf(&wanted, items))
     }
 
-    /// With a node above leaves.
+    /// Writes a node above the leaves.
     pub fn branch(self, tree: TreeId, address: u64, pointers: &[(Key, u64)]) -> Self {
         let wanted = crate::node::Wanted { address: Logical(address), tree, ..wanted(1) };
         self.with(address, &branch(&wanted, pointers))
@@ -71,14 +71,14 @@ impl Scene {
         let (item, _) = Item::parse(key(256, 0), &bytes, Logical(0)).unwrap();
         chunks.add(&item, &mut devices, 4096).unwrap();
         chunks.finish().unwrap();
-        Trees::new(Storage::new(devices, chunks), rules(), memory)
+        Trees::new(Storage::new(devices, chunks), geometry(), memory)
     }
 }
 
-/// The root of a tree at an address.
+/// The tree whose root is at an address.
 pub fn tree(id: TreeId, root: u64, level: u8) -> Tree {
     Tree { id, root: Logical(root), level, generation: Generation(9) }
 }
 
-/// A node's size, as an address.
+/// The size of a node, as an address.
 pub const NODE: u64 = SIZE as u64;
