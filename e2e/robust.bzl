@@ -5,6 +5,7 @@ load(
     "HYBRID",
     "MBR",
     "SHELL",
+    "SHELL_THAT_STARTS_THE_LOADER",
     "compress",
     "edit",
     "failing_entries",
@@ -93,6 +94,20 @@ _ROBUST = {
     "program_that_returns": dict(
         changes = [_SHELL_FIRST, SHELL],
         expect = _after_the_shell("hd*gpt1"),
+    ),
+    # As a GRUB does whose only entry is the loader. The fourth loader within the others starts no program any more.
+    "program_that_starts_the_loader_again": dict(
+        changes = [_SHELL_FIRST, SHELL_THAT_STARTS_THE_LOADER],
+        expect = 3 * [
+            "^choose \"Shell\" from hd*gpt1 ",
+            "^obtain /EFI/tools/shellx64.efi ",
+            "^e2e: a script beside the shell",
+            "^cloud-boot ",
+        ] + [
+            "^choose \"Shell\" from hd*gpt1 ",
+            "^failed: start Shell: E-HANDOVER-NESTED 3 programs that this loader started have led back to it; trying *",
+            "^choose \"Mini\" from hd*gpt1 ",
+        ],
     ),
     # Its slots 1 and 2 are empty, which the firmware does not count: it is told where the program stands all the same.
     "program_on_an_mbr": dict(

@@ -17,8 +17,18 @@ MBR = ["--mbr"]
 # The initrd that grub.cfg names is not there.
 NO_INITRD = ["--omit-initrd"]
 
-# The EFI shell and a script for it are in /EFI/tools.
-SHELL = ["--shell"]
+# The EFI shell and a script for it are in /EFI/tools. The script reconnects the drivers of all devices: handles and
+# protocols of disks from before become invalid.
+SHELL = ["--shell=reconnect -r"]
+
+# The same, with a script that starts the loader of another disk.
+SHELL_THAT_STARTS_THE_LOADER = ["--shell=" + line for line in [
+    "for %i in 0 1 2 3 4 5 6 7",
+    "if exist FS%i:\\EFI\\BOOT\\BOOTX64.EFI then",
+    "FS%i:\\EFI\\BOOT\\BOOTX64.EFI",
+    "endif",
+    "endfor",
+]]
 
 # Two initrds more, around the real one.
 THREE_INITRDS = ["--three-initrds"]

@@ -127,9 +127,9 @@ pub struct Options {
     /// Put the current grub.cfg into ext4's journal only, and an earlier one in its place
     #[arg(long)]
     journalled: bool,
-    /// Put the EFI shell on the ESP
-    #[arg(long)]
-    shell: bool,
+    /// Put the EFI shell on the ESP, with a script that has this line; may be repeated
+    #[arg(long, value_name = "LINE")]
+    shell: Vec<String>,
     #[command(flatten)]
     changes: Changes,
     #[command(flatten)]
@@ -170,8 +170,8 @@ pub fn make(options: &Options) -> Result<()> {
         (Shape::Uki, Some(stub)) => shapes::uki(arch, out, &parts, stub)?,
         _ => {}
     }
-    if options.shell {
-        shapes::shell(out)?;
+    if !options.shell.is_empty() {
+        shapes::shell(out, &options.shell)?;
     }
     if options.hybrid {
         return hybrid::make(out, esp_end, |pipe| root.write(pipe, options));

@@ -56,21 +56,19 @@ pub fn bls(arch: Arch, disk: &Path, parts: &Parts<'_>, changes: &Changes) -> Res
     esp::copy(&boot, disk)
 }
 
-/// The EFI shell on the ESP, with a script that it starts by itself. The script reconnects the drivers of all devices:
-/// handles and protocols of disks from before become invalid.
+/// The EFI shell on the ESP, with a script of these lines that it starts by itself.
 ///
 /// # Errors
 /// When its package is missing, or a tool fails.
-pub fn shell(disk: &Path) -> Result<()> {
+pub fn shell(disk: &Path, lines: &[String]) -> Result<()> {
     let scratch = Scratch::new("shell")?;
     let (root, tools) = (scratch.file("esp"), scratch.file("esp/EFI/tools"));
     fs::create_dir_all(&tools)?;
     fs::copy(SHELL, tools.join("shellx64.efi"))
         .with_context(|| format!("{SHELL} (package efi-shell-x64)"))?;
-    fs::write(
-        tools.join("startup.nsh"),
-        "@echo -off\r\necho e2e: a script beside the shell\r\nreconnect -r\r\nexit\r\n",
-    )?;
+    let script = ["@echo -off", "echo e2e: a script beside the shell"].into_iter();
+    let script: Vec<&str> = script.chain(lines.iter().map(String::as_str)).chain(["exit", ""]).collect();
+    fs::write(tools.join("startup.nsh"), script.join("\r\n"))?;
     esp::copy(&root, disk)
 }
 

@@ -172,7 +172,7 @@ fn a_mini_disk_is_sound_and_the_same_twice() {
 #[test]
 fn an_mbr_has_its_partitions_behind_empty_slots() {
     let fixture = Fixture::new("mbr");
-    let disk = fixture.mini("a.raw", &["--mbr", "--shell"]);
+    let disk = fixture.mini("a.raw", &["--mbr", "--shell=reconnect -r"]);
     let place = disk.to_str().unwrap();
     let probed = |offset: u64, tag: &str| {
         let offset = offset.to_string();
