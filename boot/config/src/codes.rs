@@ -12,7 +12,7 @@ code::table! {
         "set it to what the message expects";
     pub(crate) LOCKED: Code = "E-CONFIG-LOCKED",
         "this source may not set the key while Secure Boot is on or a signature key is built in; or it is a key that \
-         metadata may never set",
+         metadata may never set, or that only built-in settings may set",
         "put it into the `.cmdline` section of the signed loader; a key that metadata may never set, into another source";
     pub(crate) MEMBER: Code = "E-CONFIG-MEMBER",
         "a member of the metadata document is misspelt or has the wrong type, and is ignored",

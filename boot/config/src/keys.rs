@@ -232,7 +232,7 @@ pub const ROWS: [Row; 53] = [
     acts(
         signed("cloudboot.plan").of_document(WithSignatureKey),
         "",
-        "OCI reference of the plan; this version does not fetch plans, and entries of disks start instead only with `cloudboot.local=1`",
+        "OCI reference of the plan; this version does not fetch plans, and entries of disks start unattended only with `cloudboot.local=1`",
     ),
     later(key("cloudboot.plan.modpack", Value::Text), "", "OCI reference of kernel modules for the initrd"),
     acts(

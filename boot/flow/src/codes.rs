@@ -91,7 +91,7 @@ code::table! {
         "name a kernel or a unified kernel image instead";
     pub(crate) TRUST_LOGIN: Code = "E-TRUST-LOGIN",
         "the login is not sent: a less trusted source names the registry or the root certificates, or asks for plain HTTP",
-        "set `cloudboot.image`, `cloudboot.ca`, `cloudboot.insecure` and `rd.cloudboot.*` in the same source";
+        "set `rd.cloudboot.*` in the source that sets `cloudboot.image` (and `cloudboot.ca` or `cloudboot.insecure`, if used)";
 }
 
 code::table! {
@@ -121,7 +121,7 @@ code::table! {
     /// Why a hand-over did not happen, or ended.
     pub START;
     pub SECURE_BOOT: Code = "E-SECUREBOOT-REFUSED",
-        "Secure Boot refuses the image: no certificate that the machine trusts signed it, or the machine has revoked it",
+        "Secure Boot refuses the image: no certificate or hash that the machine trusts covers it, or the machine has revoked it",
         "enrol its signer, boot a signed kernel, or switch Secure Boot off";
     pub DEVICE_TREE: Code = "E-HANDOVER-DTB",
         "the device tree is not installed: the machine is locked, or refuses it",

@@ -66,13 +66,14 @@ pub struct Attempt<'a> {
 /// Why no disk starts unattended although `cloudboot.image` is not set.
 fn refusal(config: &Config) -> Failure {
     let Some(plan) = config.plan() else { return missing_metadata() };
-    let cause = "this version does not fetch plans, and disks start in its place only with cloudboot.local=1";
+    let cause = "cloudboot.plan is set, and this version does not fetch plans: no disk starts unattended without \
+                 cloudboot.local=1";
     Failure::new(Phase::Choose, remote::title(plan), codes::CHOOSE_PLAN, &cause)
 }
 
 fn missing_metadata() -> Failure {
-    let cause = "not available, and it may name the image: with a signature key built in, disks start in its place \
-                 only with cloudboot.local=1";
+    let cause = "not available, and it may name the image: with a signature key built in, no disk starts unattended \
+                 without cloudboot.local=1";
     Failure::new(Phase::Choose, "metadata", codes::TRUST_METADATA, &cause)
 }
 

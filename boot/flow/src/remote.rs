@@ -251,8 +251,8 @@ fn options(order: &Order<'_>) -> Result<oci::Options, Failure> {
     let mirrors = mirrors.map_err(|error| of_setting("cloudboot.mirror", error.code(), error.cause()))?;
     let login = config.login().map_err(|(image, owner)| {
         let cause = format!(
-            "the login from {owner} is not sent, since {image} sets cloudboot.image, ca or insecure; set all of \
-             them in the same source"
+            "the login from {owner} is not sent, since {image} sets cloudboot.image, ca or insecure; set the login in \
+             the source that sets these"
         );
         Failure::new(Phase::Configure, "rd.cloudboot.pass", codes::TRUST_LOGIN, &cause)
     })?;

@@ -156,7 +156,8 @@ impl<'a> Report<'a> {
     /// Warns that a plan is ignored, where the boot goes on without it.
     pub fn plan(&self, config: &Config) {
         let Some(plan) = config.plan().filter(|_| config.image().is_some() || config.local()) else { return };
-        let instead = if config.image().is_some() { "cloudboot.image starts" } else { "disks start" };
+        let instead =
+            if config.image().is_some() { "the image of cloudboot.image starts" } else { "disks start" };
         let cause = format!("this version does not fetch plans; {instead} instead");
         let failure = Failure::new(Phase::Choose, remote::title(plan), codes::CHOOSE_PLAN, &cause);
         self.line(format_args!("warning: {}", failure.detail()));
@@ -285,7 +286,7 @@ impl<'a> Report<'a> {
 
     /// Counting a try of an entry failed; the entry starts anyway.
     pub fn not_counted(&self, path: &str, cause: &str) {
-        self.line(format_args!("  tries are not counted: {path} {cause}"));
+        self.line(format_args!("  tries are not counted: {path}: {cause}"));
     }
 
     /// The last line of a boot that succeeds.

@@ -33,7 +33,7 @@ use crate::{
       both must have signed
   cloud-boot build --cosign-key cosign.pub --ca ca.pem --cmdline cloudboot.image=registry.example/boot/linux:1 \\
       --out loader.efi
-      boots that image, from a registry with a certificate of ca.pem
+      boots that image, from a registry whose certificate the CA in ca.pem issued
   cloud-boot iso --uki linux/amd64=loader.efi --out boot.iso
       a boot image with that loader
 

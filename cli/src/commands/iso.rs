@@ -33,7 +33,7 @@ use crate::{
   cloud-boot iso --out /dev/sdX --force
       a USB stick; what was on it is lost
   cloud-boot iso --cmdline cloudboot.image=registry.example/boot/linux@sha256:HEX --ca ca.pem --out boot.iso
-      boots that artifact from the network, from a registry with a certificate of ca.pem
+      boots that artifact from the network, from a registry whose certificate the CA in ca.pem issued
 
 The same programs and settings give the same bytes.")]
 pub struct Options {

@@ -147,8 +147,8 @@ impl Btrfs {
         });
         let replayed = kept.unwrap_or_else(|error| {
             warnings.push(degraded(format!(
-                "its tree log cannot be replayed ({error}): the last changes before a crash are missing; mount it once \
-                with Linux"
+                "its tree log cannot be replayed ({error}): what was synchronised last before a crash is \
+                missing"
             )));
             memory.cache()
         });

@@ -11,6 +11,6 @@ code::table! {
         "the volume or a folder on it is full, or the file is too large for FAT; nothing was changed",
         "remove files from the volume; `fsck.fat -a` frees space that power failures left allocated";
     pub(crate) REFUSED: Code = "E-FS-FAT-REFUSED",
-        "the existing entry does not allow the change: it is a folder, a file, read-only, or not empty",
-        "see the message; remove the entry that is in the way";
+        "the file or folder at the path does not allow the change: it is a folder, a file, read-only, or not empty",
+        "see the message; remove what is in the way";
 }

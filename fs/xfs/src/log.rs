@@ -126,10 +126,7 @@ pub fn not_replayed(why: &Error) -> String {
         Error::Unsupported(unsupported) => unsupported.feature.clone().into_owned(),
         why => format!("{why}"),
     };
-    format!(
-        "its log is not replayed ({why}): files may be out of date or damaged; mount it once with Linux, or run \
-    xfs_repair"
-    )
+    format!("its log is not replayed ({why}): files may be out of date or damaged")
 }
 
 /// If the read limit was reached and much of the log is live, blames the log: it is read twice, and so are blocks that

@@ -5,7 +5,7 @@ code::table! {
     /// Errors of the metadata as a whole; the boot continues without it.
     pub CODES;
     pub TIMEOUT: Code = "E-NET-META-TIMEOUT",
-        "the metadata service did not answer within 10 s",
+        "the metadata document did not arrive within 10 s",
         "check `cloudboot.metadata.url`, and that the machine's network has a metadata service";
     pub JSON: Code = "E-NET-META-JSON",
         "the metadata is not a JSON object, or its `cloudboot` object is malformed",

@@ -72,7 +72,7 @@ impl fmt::Display for Error {
         write!(f, "{} ", self.code())?;
         match self {
             Self::Setting { key, form } => write!(f, "{key}={}", Clean(form)),
-            Self::NoCard => f.write_str("network: no card found; add one, or a driver for it"),
+            Self::NoCard => f.write_str("cards: none found; add one, or a driver for it"),
             Self::NoMatch { key, value, available } => {
                 let value = Clean(value);
                 write!(f, "{key}={value}: no such card; available: {available}")

@@ -166,7 +166,7 @@ fn fails(uplink: &Uplink<'_>, host: &str, port: u16) -> dial::Error {
 #[test]
 fn no_card_is_an_error() {
     let fake = Fake::default();
-    assert_eq!(fake.fails(vec![], ""), "E-NET-CARD network: no card found; add one, or a driver for it");
+    assert_eq!(fake.fails(vec![], ""), "E-NET-CARD cards: none found; add one, or a driver for it");
 }
 
 #[test]

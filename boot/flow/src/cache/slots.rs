@@ -199,7 +199,7 @@ impl Slot {
 fn entries(floors: &dyn Floors, report: &Report<'_>) -> Vec<Entry> {
     let malformed = match floors.kept(CACHE_VARIABLE) {
         Floor::None => return Vec::new(),
-        Floor::Foreign => "has runtime attribute",
+        Floor::Foreign => "not this loader's",
         Floor::Unreadable => "unreadable",
         Floor::Kept(bytes) => match variable::parse(&bytes) {
             Some(entries) => return entries,

@@ -600,7 +600,7 @@ fn a_variable_of_somebody_else_is_removed() {
     let value = bed.machine.variable_bytes(CACHE_VARIABLE).unwrap();
     bed.machine.forge(CACHE_VARIABLE, &value);
     bed.down();
-    bed.starts("nothing", "E-CACHE-VARIABLE has runtime attribute: removed");
+    bed.starts("nothing", "E-CACHE-VARIABLE not this loader's: removed");
     assert_eq!((bed.variable(), bed.machine.files().paths().len()), (String::new(), 0));
     bed.up();
     bed.starts("two", "cache keeps");
@@ -661,7 +661,7 @@ fn a_volume_without_room_or_that_cannot_be_written_keeps_nothing_and_boots() {
     bed.starts("one", "cache keeps");
     // Where the name cannot be changed, that is said.
     bed.machine.files().failing.set(Some(Failing::ReadOnly));
-    bed.starts("one", "tries are not counted: a/record+2-1.cb EFI status WRITE_PROTECTED");
+    bed.starts("one", "tries are not counted: a/record+2-1.cb: EFI status WRITE_PROTECTED");
 }
 
 #[test]

@@ -253,7 +253,7 @@ fn tries_are_counted_in_the_name() {
                 "choose \"Unified\" from hd0 /EFI/Linux/x+3.efi",
                 "obtain /EFI/Linux/x+3.efi (3.0 KiB)",
                 "[rename None /EFI/Linux/x+3.efi to x+2-1.efi]",
-                "  tries are not counted: /EFI/Linux/x+3.efi EFI status WRITE_PROTECTED",
+                "  tries are not counted: /EFI/Linux/x+3.efi: EFI status WRITE_PROTECTED",
                 "start \"Unified\": ",
             ],
             End::Started("Unified: (its own) at /EFI/Linux/x+3.efi".into()),

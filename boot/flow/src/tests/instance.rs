@@ -201,7 +201,7 @@ fn whoever_keeps_the_metadata_away_chooses_no_disk_where_a_key_is_built_in() {
     let url = "cloudboot.metadata.url=http://cloud.example/ cloudboot.menu=hidden";
     const MISSING: &str = "warning: network metadata: E-HANDOVER-LOAD no answer; going on without it";
     const HELD: &str = "failed: choose metadata: E-TRUST-METADATA not available, and it may name the image: with a signature key \
-                built in, disks start in its place only with cloudboot.local=1; returning to the firmware";
+                built in, no disk starts unattended without cloudboot.local=1; returning to the firmware";
     let with = |more: &str| Machine::new(&[hidden(&["a"])]).settings(&format!("{url} {more}"));
     const ONE: &str = "discover 1 disk, 1 volume, 1 entry";
     check(

@@ -207,13 +207,13 @@ fn a_cut_cable_does_not_choose_the_disk() {
     ]);
 }
 
-const PLANNED: &str = "failed: choose host.example/plan:1: E-CHOOSE-PLAN this version does not fetch plans, and disks start in \
-    its place only with cloudboot.local=1; returning to the firmware";
+const PLANNED: &str = "failed: choose host.example/plan:1: E-CHOOSE-PLAN cloudboot.plan is set, and this version does not \
+    fetch plans: no disk starts unattended without cloudboot.local=1; returning to the firmware";
 
 const NO_PLANS: [&str; 2] = [
     "warning: choose host.example/plan:1: E-CHOOSE-PLAN this version does not fetch plans; disks start instead",
-    "warning: choose host.example/plan:1: E-CHOOSE-PLAN this version does not fetch plans; cloudboot.image starts \
-     instead",
+    "warning: choose host.example/plan:1: E-CHOOSE-PLAN this version does not fetch plans; the image of \
+     cloudboot.image starts instead",
 ];
 
 #[test]

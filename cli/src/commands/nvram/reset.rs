@@ -27,7 +27,7 @@ const LARGEST: u64 = 128 << 20;
 /// Magic of qcow2, in which offsets of the store are not offsets in the file.
 const QCOW2: &[u8] = b"QFI\xfb";
 
-/// Removes what the loader keeps in UEFI variables: epochs of signed images, the content of its cache
+/// Removes from the variables of a machine that is off: epochs of signed images, digests of the cache
 #[derive(Args)]
 #[command(after_help = "Examples:
   cloud-boot nvram reset --epoch OVMF_VARS_4M.fd

@@ -172,7 +172,7 @@ impl Candidates {
         let mut chosen = Chosen { members: Vec::new(), left_out: Vec::new() };
         for candidate in &self.found {
             let what = if has_copies && Some(candidate.member.state) != state {
-                "it belongs to a copy of the set in another state; the two are never mixed"
+                "it belongs to a copy of the set in another state, and copies are never mixed"
             } else if let Ok(free) = numbers.binary_search(&candidate.member.number) {
                 numbers.remove(free);
                 chosen.members.push(candidate);
