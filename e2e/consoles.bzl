@@ -85,8 +85,10 @@ def console_tests():
         ],
         expect = [
             "^ 1  Debian GNU/Linux  *GRUB hd",
-            "type:<down>",
             "^Enter, 1-9 boot ",
+            "type:<down>",
+            # The row that is marked now, drawn again.
+            "^ 2  ",
         ],
         forbid = ["^start \""],
         settings = {"cloudboot.menu": "always"},

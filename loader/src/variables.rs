@@ -140,6 +140,10 @@ pub fn open_setup() -> ! {
 
 /// Tells the booted system the loader's name, version and start time.
 pub fn introduce(version: &str, clock: &Clock) {
+    // It is of this boot only. One that lasts was not made by a loader, and could not be written.
+    if is_lasting(flow::STARTED) {
+        Variables.remove(Vendor::CloudBoot, flow::STARTED);
+    }
     let write = |name, value: &str| Variables.write(Vendor::Loader, name, &text::encode(value));
     // Cannot saturate: the program started after the machine.
     let now =
@@ -158,6 +162,13 @@ pub fn introduce(version: &str, clock: &Clock) {
     if let Some(file) = image.file_path().and_then(|path| device_path::file_name(path.as_bytes())) {
         write(interface::IMAGE_IDENTIFIER, &file);
     }
+}
+
+/// Whether one of our own variables is kept when the machine is reset.
+fn is_lasting(name: &str) -> bool {
+    let name = CString16::try_from(name).ok();
+    let kept = name.and_then(|name| runtime::get_variable_boxed(&name, &CLOUD_BOOT).ok());
+    kept.is_some_and(|(_, attributes)| attributes.contains(VariableAttributes::NON_VOLATILE))
 }
 
 /// The firmware's vendor and revision.

@@ -14,7 +14,7 @@ use crate::{
     discover::{Discovered, Search},
     interface::{self, Log, Once, Wanted},
     menu_items,
-    nesting::Nesting,
+    nesting::{self, Nesting},
     next::{Next, Situation},
     obtain::{Reader, obtain},
     queue::{Attempt, Candidate, Queue},
@@ -127,6 +127,10 @@ impl<'a> Round<'a> {
         let (payload, keep) = self.obtain(candidate)?;
         let payload = verify(payload, &self.platform.policy)?;
         rollback::expect_current(self.platform, self.report, &payload.title, payload.vouched())?;
+        let refused = |refused: Refused| {
+            Failure::new(Phase::Start, payload.title.as_str(), refused.code, &refused.cause)
+        };
+        nesting::expect_end(self.platform.variables, &payload.content).map_err(refused)?;
         self.report.verified(&payload);
         let payload = command_line::settle(payload, edited, self.config);
         // Only for a verified payload are tries counted and the cache completed.
@@ -185,9 +189,6 @@ impl<'a> Round<'a> {
     fn hand_over(&self, candidate: Candidate<'_>, payload: Verified<Payload>) -> Result<Infallible, Failure> {
         let Self { platform, report, wanted, .. } = *self;
         let title = payload.title.clone();
-        let refused =
-            |refused: Refused| Failure::new(Phase::Start, title.as_str(), refused.code, &refused.cause);
-        let nesting = Nesting::enter(platform.variables, &payload.content).map_err(refused)?;
         let options: String = payload.content.options().unwrap_or_default().into();
         let vouched = payload.vouched().cloned();
         let log = Log {
@@ -208,10 +209,9 @@ impl<'a> Round<'a> {
             log.write(platform.variables, candidate.id());
             Ok(())
         };
+        let nesting = Nesting::enter(platform.variables, &payload.content);
         let outcome = platform.hand_over.hand_over(payload, Permit::to_hand_over(), &starting);
-        if let Some(nesting) = nesting {
-            nesting.leave(platform.variables);
-        }
-        outcome.map_err(refused)
+        nesting.leave(platform.variables);
+        outcome.map_err(|refused| Failure::new(Phase::Start, title.as_str(), refused.code, &refused.cause))
     }
 }

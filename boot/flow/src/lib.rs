@@ -51,6 +51,7 @@ pub use failure::{Failure, Phase};
 pub use file::download;
 pub use instance::Instance;
 pub use journal::{Journal, Line};
+pub use nesting::STARTED;
 pub use next::Ended;
 pub use payload::{Content, Payload, Place, Provenance};
 pub use platform::{

@@ -10,7 +10,7 @@ use filesystem::Fault;
 use crate::{
     extent,
     failure::{Outcome, corrupt},
-    inode::Inode,
+    inode::{Fork, Inode},
     log::{Intents, Mapped},
     run::{Leaf, Run, State},
     units::{ByteOffset, FileBlock, FsBlock, InodeNumber},
@@ -90,7 +90,7 @@ impl<D: BlockRead> Files<D> {
             return Ok(run);
         }
         let has_checksums = self.volume.superblock.features.is_v5();
-        if !has_checksums && self.counted.get() != Some(inode.number) {
+        if !has_checksums && matches!(inode.fork, Fork::Tree(_)) && self.counted.get() != Some(inode.number) {
             extent::check_number(&self.volume, &self.intents, inode)?;
             self.counted.set(Some(inode.number));
         }

@@ -39,7 +39,8 @@ ess_cert_id_chain = no
 ";
 
 /// The service. Keys and certificates have these names: `ca` issues `issuing`, which issues signers; `ct` logs
-/// certificates, `ct-other` is a log that the trusted root does not have, `rekor1` and `rekor2` signatures; `tsa-root` issues `tsa`.
+/// certificates, `ct-other` is a log that the trusted root does not have, `rekor1` and `rekor2` signatures;
+/// `tsa-root` issues `tsa`.
 pub struct Service {
     /// Its keys and certificates.
     pub pki: Pki,
