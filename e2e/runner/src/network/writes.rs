@@ -155,8 +155,8 @@ mod tests {
         let log = recorded(&scratch, &["write -P 1 0 4k", "flush"]);
         let whole = log.bytes;
         let refused = |bytes: &[u8]| entries(bytes).unwrap_err().to_string();
-        assert_eq!(refused(b""), "a head that is cut off");
-        assert_eq!(refused(&whole[..1024]), "entry 0 is cut off");
+        assert_eq!(refused(b""), "truncated head");
+        assert_eq!(refused(&whole[..1024]), "entry 0 is truncated");
         let changed = |at: usize, byte: u8| {
             let mut bytes = whole.clone();
             bytes[at] = byte;
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(changed(8, 2), "magic 0x6a736677736872, version 2");
         assert_eq!(changed(25, 1), "sectors of 256 bytes");
         // The flags of the first entry.
-        assert_eq!(changed(512 + 16, 8), "entry 0 is a mark, which QEMU makes none of");
+        assert_eq!(changed(512 + 16, 8), "entry 0 is a mark, which QEMU never writes");
     }
 
     #[test]
