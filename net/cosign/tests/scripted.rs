@@ -510,10 +510,13 @@ fn a_certificate_signs_for_its_identity_only() {
         let [Signer::Certificate { identity, issuer, .. }] = signed.signers() else { panic!("{signed:?}") };
         assert_eq!((identity.as_str(), issuer.as_str()), (IDENTITY, ISSUER), "{kind}");
         let error = refused(&world, &digest, &policy("somebody@example.org", ISSUER));
-        let cause = format!("the signer's identity is \"{IDENTITY}\", allowed is \"somebody@example.org\"");
+        let cause =
+            format!("the signer's identity is \"{IDENTITY}\", but only \"somebody@example.org\" is allowed");
         assert!(error.starts_with("E-TRUST-IDENTITY ") && error.ends_with(&cause), "{error}");
         let error = refused(&world, &digest, &policy(IDENTITY, "https://issuer.example.org"));
-        let cause = format!("the signer's issuer is \"{ISSUER}\", allowed is \"https://issuer.example.org\"");
+        let cause = format!(
+            "the signer's issuer is \"{ISSUER}\", but only \"https://issuer.example.org\" is allowed"
+        );
         assert!(error.starts_with("E-TRUST-IDENTITY ") && error.ends_with(&cause), "{error}");
         // Beside a key, where two must sign.
         let key = Key::new(1);
